@@ -1,0 +1,65 @@
+# Two commands matter: `make book` and `make test`. Both work on a bare machine with Python 3.11+.
+
+PYTHON ?= python3
+SCALE  ?= paper
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+BUILD := book/_build
+# One stamp for each content of the two files that say what the environment holds.
+STAMP := $(VENV)/.stamp-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+SOURCES  := $(wildcard notebooks/*/*.py)
+PAIRS    := $(SOURCES:.py=.ipynb)
+EXECUTED := $(PAIRS:%=book/%)
+PACKAGE  := $(shell find src/recluster -name '*.py')
+RECORDS  := $(shell find results)
+
+.PHONY: help env book notebooks check test clean FORCE
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+env: $(STAMP) ## the environment in .venv, from pyproject.toml and constraints.txt
+
+# An installation that was cut short leaves .incomplete behind and starts again from nothing.
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@if [ -e $(VENV)/.incomplete ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; \
+	  then $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $(VENV)/.incomplete
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	  --constraint constraints.txt --editable '.[book,dev]'
+	@rm -f $(VENV)/.stamp-* $(VENV)/.incomplete
+	@touch $@
+
+book: notebooks ## the site in book/_build/html; SCALE=smoke|laptop|paper
+	@rm -f $(BUILD)/html/index.html
+	$(BIN)/jupyter-book build -W -n --keep-going book/
+	@test -s $(BUILD)/html/index.html || { echo "no site was written"; exit 1; }
+
+notebooks: $(PAIRS) $(EXECUTED) ## the pairs of notebooks/ and their executed copies in book/notebooks/
+
+notebooks/%.ipynb: notebooks/%.py notebooks/execute.py | $(STAMP)
+	$(BIN)/python notebooks/execute.py pair $<
+
+book/notebooks/%.ipynb: notebooks/%.ipynb $(PACKAGE) $(RECORDS) $(BUILD)/scale | $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python notebooks/execute.py run $< $@ --scale $(SCALE)
+
+# Rewritten only when SCALE is another than last time, and then every notebook runs again.
+$(BUILD)/scale: FORCE
+	@mkdir -p $(BUILD)
+	@echo $(SCALE) | cmp -s - $@ || echo $(SCALE) > $@
+
+check: $(STAMP) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict src
+	$(BIN)/lint-imports
+
+test: check ## check, then all tests
+	$(BIN)/pytest
+
+clean: ## what can be made again, except .venv
+	rm -rf $(BUILD) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

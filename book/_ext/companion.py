@@ -1,0 +1,56 @@
+"""What the site needs at build time: MathJax from a package, numbers and provenance from records."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from recluster.report import site
+
+MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
+
+
+def serve_mathjax(app: Sphinx, config: Config) -> None:
+    """Put MathJax beside the pages, so that no page asks an outside host for it.
+
+    The file comes out of a package on the disk. It stays out of `_static`, whose scripts are all
+    added to every page.
+    """
+    extra = Path(app.outdir).parent / "extra"
+    target = extra / "mathjax" / Path(MATHJAX).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(str(distribution("sphinx-mathjax-offline").locate_file(MATHJAX)), target)
+    config.html_extra_path = [*config.html_extra_path, str(extra)]
+
+
+def fill_numbers(app: Sphinx, config: Config) -> None:
+    """Numbers in prose are `{{ name }}`, filled from records; the footer says where they are from."""
+    config.myst_substitutions = {**config.myst_substitutions, **site.substitutions()}
+    footer = f'<div class="provenance">{site.provenance()}</div>'
+    config.html_theme_options = {**config.html_theme_options, "extra_footer": footer}
+
+
+def drop_thebe(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Leave out the scripts of live code cells: unused here, and an error in every console."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if not _of_thebe(file)]
+
+
+def _of_thebe(file: object) -> bool:
+    attributes = getattr(file, "attributes", {})
+    return "thebe" in f"{getattr(file, 'filename', file)} {attributes.get('body', '')}".lower()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the above; Sphinx calls this."""
+    app.connect("config-inited", serve_mathjax)
+    app.connect("config-inited", fill_numbers)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,73 @@
+"""A method's fingerprint: the losses of a few steps on fixed data.
+
+It tells whether a record still speaks for the code: a refactoring keeps it, a change of behaviour
+does not. It is compared with a tolerance, since processors round differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import isclose
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recluster.methods import METHODS
+from recluster.parts.randomness import isolated
+from recluster.spec import Config, Step
+
+CLUSTERS = 4
+TOLERANCE = 0.01
+
+
+def fingerprint(config: Config) -> tuple[float, ...]:
+    """Every curve of the shortened method on fixed data, on the CPU, to five digits."""
+    return _measured(config.shortened())
+
+
+@cache
+def _measured(config: Config) -> tuple[float, ...]:
+    steps = _train(_data(), config)
+    values = [float(step.curves[name]) for step in steps for name in sorted(step.curves)]
+    return tuple(float(f"{value:.5g}") for value in values)
+
+
+def matches(old: Sequence[float], new: Sequence[float]) -> bool:
+    """Whether two fingerprints are of the same behaviour, within `TOLERANCE`."""
+    return len(old) == len(new) and all(
+        isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-4) for a, b in zip(old, new, strict=True)
+    )
+
+
+def current(settings: Mapping[str, Any], old: Sequence[float], config: Config) -> bool:
+    """Whether a record of these settings and fingerprint still speaks for the code under `config`.
+
+    An option that the record does not know yet is at a default that changes nothing, or else the
+    fingerprints differ.
+    """
+    now = config.canonical()
+    same = all(now[name] == value for name, value in settings.items() if name in now)
+    return same and matches(old, fingerprint(config))
+
+
+def _train(x: Tensor, config: Config) -> list[Step]:
+    start: Mapping[str, Tensor] | None = None
+    if config.start is not None:
+        last = _train(x, config.start)[-1]
+        start = last.modules["autoencoder"].state_dict()
+    steps = []
+    for step in isolated(METHODS[config.method].fit(x, CLUSTERS, config, start), seed=0):
+        frozen = {name: value.clone() for name, value in step.curves.items()}
+        steps.append(Step(**{**vars(step), "curves": frozen}))
+    return steps
+
+
+def _data() -> Tensor:
+    """Four blocks of noisy stripes, (96, 1, 8, 8) in [0, 1]: easy clusters, so that no rounding error
+    moves a sample from one to another."""
+    generator = torch.Generator().manual_seed(0)
+    pattern = torch.rand(CLUSTERS, 1, 8, 8, generator=generator)
+    noise = torch.rand(96, 1, 8, 8, generator=generator)
+    return 0.9 * pattern.repeat_interleave(96 // CLUSTERS, 0) + 0.1 * noise

@@ -1,0 +1,266 @@
+"""PC-X: Profound Clustering via Slow Exemplars (anonymous CPAL submission).
+
+An autoencoder whose decoder sees, beside each embedding, the centroid nearest to it: the centroid then
+carries what a cluster shares, and decodes to a legible exemplar. The centroids follow the batches by a
+slow moving average, the network by gradient descent, so that neither needs a pass over all the data.
+
+    ======  ============  ========  ==================================================
+    symbol  name here     shape     meaning
+    ======  ============  ========  ==================================================
+    z       z             (b, d)    embedding f(x)
+    mu, c   centroids     (k, d)    one matrix: by eq. (7) both are equal after a step
+    lambda  soft          (b, k)    soft assignment
+    delta   hard          (b,)      index of the largest lambda
+    z~      nearest       (b, d)    the centroid of each sample's cluster
+    z^      fused         (b, d)    h(z, z~), what the decoder sees
+    alpha   sizes         (k,)      running number of samples of a cluster in a batch
+    omega   --            (k,)      sizes over their mean
+    ======  ============  ========  ==================================================
+
+Departures from the paper, and choices where it is silent:
+
+1. Reconstruction is the squared error *summed* over a sample's features (its form is not printed). The
+   mean over features, 1/784 of it on MNIST, lets the clustering term pull all samples to one centroid.
+2. eta_1 and eta_2 are not printed. Ours are proportional to the number of features, as the summed
+   reconstruction is, and were chosen without labels on the MNIST test images: every cluster in use and
+   the course of Figure 4, where confidence falls a little and settles before the burn-in ends, then
+   rises to nearly one. A third of this eta_1 makes confidence rise at once, three times as much
+   empties clusters.
+3. kappa is the constant 0.995 of App. A.7; eq. (6) would give one for each cluster and batch. Eq. (6)
+   as printed is `centroid_update="proximal"`, with rho such that both agree on a balanced batch. A
+   cluster without samples keeps its centroid: eq. (6) with an empty sum.
+4. The centroids' update uses the embeddings from before the network's step, where Algorithm 1 has the
+   new ones: encoding the batch again would cost a third more for a change of one step in 200.
+5. "Iteration" in Algorithm 1 is an epoch (Section 3.3.3 counts epochs by the same letter).
+6. No gradient reaches the centroids, although with the CI-Unit the reconstruction depends on them:
+   eq. (6) is derived without that dependence.
+7. Inputs lie in [0, 1], the output is linear, all biases start at zero (not printed).
+8. In the convolutional network batch normalisation and ReLU follow every convolution but the output
+   ("except the last", App. A.7, can be read in several ways); the embedding is linear in both.
+9. With `start`, the network starts from a pretrained autoencoder and the centroids from k-means on it:
+   the paper starts both from Glorot's uniform distribution, and so does the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from recluster import spec
+from recluster.nets import NETWORKS, autoencoder
+from recluster.parts.assignment import squared_distances
+from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.kmeans import kmeans
+from recluster.parts.reconstruction import summed_error
+from recluster.spec import Step, fraction, one_of, positive
+
+CENTROID_UPDATES = ("average", "proximal", "running sums", "fixed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(spec.Config):
+    """Hyper-parameters of PC-X, as printed in App. A.7 (p. 18) unless said otherwise."""
+
+    method: ClassVar[str] = "pcx"
+    network: str = "mlp"  # "conv" for Fashion and YTF
+    embedding_size: int = 10  # d
+    epochs: int = 1000
+    burn_in: int = 250  # epochs without the entropy term and re-weighting; Section 3.1, A.3.1
+    batch_size: int = 256
+    learning_rate: float = 5e-4
+    sharpness: float = 5.0  # tau, eq. (2)
+    momentum: float = 0.995  # kappa, eq. (6)
+    clustering_weight: float = 4e-4  # eta_1 per feature: not printed, see departure 2
+    entropy_weight: float = 2e-3  # eta_2 per feature: not printed, see departure 2
+    centroid_integration: bool = True  # False is the ablation "PC-X-no CI" of Table 6
+    centroid_update: Literal["average", "proximal", "running sums", "fixed"] = "average"
+    reweighted: bool = False  # eq. (12), for imbalanced data
+    smoothing: float = 1e-5  # epsilon, eq. (14); 5 for imbalanced data (A.3.1)
+
+    def __post_init__(self) -> None:
+        one_of("network", self.network, NETWORKS)
+        one_of("centroid update", self.centroid_update, CENTROID_UPDATES)
+        positive(self, "embedding_size", "epochs", "batch_size", "learning_rate", "sharpness")
+        positive(self, "smoothing")
+        fraction(self, "momentum")
+        if min(self.burn_in, self.clustering_weight, self.entropy_weight) < 0:
+            raise spec.InputError("pcx: burn_in and the weights of the losses must not be negative")
+
+    def shortened(self) -> Self:
+        """Three epochs, the last with the entropy term."""
+        return replace(self, epochs=3, burn_in=2, batch_size=32)
+
+
+def soft_assignment(z: Tensor, centroids: Tensor, sharpness: float) -> Tensor:
+    """Lambda (b, k) of eq. (2): softmax of -tau times the squared distances."""
+    return torch.softmax(-sharpness * squared_distances(z, centroids), dim=1)
+
+
+def hard_assignment(soft: Tensor) -> Tensor:
+    """Index (b,) of the largest lambda, the one-hot delta of eq. (2)."""
+    return soft.argmax(1)
+
+
+def clustering_loss(z: Tensor, nearest: Tensor, weights: Tensor | float = 1.0) -> Tensor:
+    """Mean squared distance to the nearest centroid, eq. (1); `weights` (b,) are 1/omega, eq. (12)."""
+    return ((z - nearest).square().sum(1) * weights).mean()
+
+
+def entropy(soft: Tensor) -> Tensor:
+    """Mean entropy of the soft assignment in nats, eq. (8).
+
+    0 log 0 is 0. The clamp keeps its slope finite too: far from a centroid lambda underflows to zero.
+    """
+    tiny = torch.finfo(soft.dtype).tiny
+    return -(soft * soft.clamp_min(tiny).log()).sum(1).mean()
+
+
+def averaged(centroids: Tensor, sums: Tensor, counts: Tensor, momentum: float) -> Tensor:
+    """Centroids after eq. (6) with a constant kappa; those of empty clusters stay as they are."""
+    counts = counts[:, None]
+    moved = momentum * centroids + (1 - momentum) * sums / counts.clamp_min(1)
+    return torch.where(counts > 0, moved, centroids)
+
+
+def proximal(centroids: Tensor, sums: Tensor, counts: Tensor, eta: float, rho: float) -> Tensor:
+    """Centroids after eq. (6) as printed, for the sums and counts of one batch."""
+    size = counts.sum()
+    return (rho * centroids + eta / size * sums) / (rho + eta / size * counts[:, None])
+
+
+def relative_sizes(sizes: Tensor) -> Tensor:
+    """Omega (k,) of eq. (10): sizes over their mean."""
+    return sizes / sizes.mean()
+
+
+def running(value: Tensor, new: Tensor, momentum: float) -> Tensor:
+    """Exponential moving average, eq. (13)."""
+    return momentum * value + (1 - momentum) * new
+
+
+def smoothed(sizes: Tensor, epsilon: float) -> Tensor:
+    """Laplace-smoothed sizes (k,) of eq. (14); their sum stays."""
+    total = sizes.sum()
+    return (sizes + epsilon) * total / (total + epsilon * len(sizes))
+
+
+class Model(nn.Module):
+    """The autoencoder, the CI-Unit's layer h, and the clustering's state."""
+
+    centroids: Tensor
+    sizes: Tensor
+
+    def __init__(self, shape: tuple[int, ...], k: int, config: Config) -> None:
+        super().__init__()
+        d = config.embedding_size
+        self.autoencoder = autoencoder(config.network, shape, d)
+        self.fusion = nn.Linear(2 * d, d) if config.centroid_integration else None
+        if self.fusion is not None:
+            nn.init.xavier_uniform_(self.fusion.weight)
+            nn.init.zeros_(self.fusion.bias)
+        self.register_buffer("centroids", nn.init.xavier_uniform_(torch.empty(k, d)))
+        self.register_buffer("sizes", torch.full((k,), config.batch_size / k))
+
+    def fuse(self, z: Tensor, nearest: Tensor) -> Tensor:
+        """The CI-Unit, eq. (3): z (b, d) and its centroids (b, d) to (b, d); z without the unit."""
+        return z if self.fusion is None else self.fusion(torch.cat([z, nearest], dim=1))
+
+    def exemplars(self) -> Tensor:
+        """The centroids decoded, g(h(mu, mu)) of Section 3.2, as (k, ...)."""
+        decode = self.autoencoder.decoder
+        return in_batches(lambda mu: decode(self.fuse(mu, mu)), self.centroids, self)
+
+
+def fit(
+    x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None
+) -> Iterator[Step]:
+    """Algorithm 1 on x (n, ...); yields once an epoch. `start` holds an autoencoder's weights."""
+    model = Model(tuple(x.shape[1:]), k, config).to(x.device)
+    if start is not None:
+        model.autoencoder.load_state_dict(start)
+        embedded = in_batches(model.autoencoder.encoder, x, model)
+        model.centroids.copy_(kmeans(embedded, k)[1])
+    optimiser = adam(model.parameters(), config.learning_rate)
+    means = Means()
+    eta_1 = config.clustering_weight * x[0].numel()  # departure 2
+    eta_2 = config.entropy_weight * x[0].numel()
+    for epoch in range(1, config.epochs + 1):  # "iteration" in the paper, departure 5
+        settled = epoch > config.burn_in
+        for rows in shuffled(x, config.batch_size):
+            batch = x[rows]
+            z = model.autoencoder.encoder(batch)
+            soft = soft_assignment(z, model.centroids, config.sharpness)
+            hard = hard_assignment(soft)  # line 7
+            nearest = model.centroids[hard]
+            reconstruction = model.autoencoder.decoder(model.fuse(z, nearest))
+            weights: Tensor | float = 1.0
+            if config.reweighted and settled:
+                weights = 1 / relative_sizes(model.sizes)[hard]
+            losses = {
+                "reconstruction": summed_error(batch, reconstruction),
+                "clustering": clustering_loss(z, nearest, weights),
+                "entropy": entropy(soft),
+            }
+            loss = losses["reconstruction"] + eta_1 * losses["clustering"]
+            if settled:
+                loss = loss + eta_2 * losses["entropy"]  # eq. (9)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()  # line 8, eq. (5)
+            update(model, z.detach(), hard, config)  # lines 9 and 10
+            confidence = soft.detach().amax(1).mean()
+            means.add({**losses, "confidence": confidence}, len(batch))
+        yield observed(model, epoch, means.take(), config)
+
+
+@torch.no_grad()
+def update(model: Model, z: Tensor, hard: Tensor, config: Config) -> None:
+    """Move sizes and centroids after one batch: eqs. (6), (7), (13) and (14)."""
+    members = one_hot(hard, len(model.centroids)).to(z.dtype)
+    counts, sums = members.sum(0), members.T @ z
+    before = model.sizes.clone()
+    sizes = smoothed(running(before, counts, config.momentum), config.smoothing)
+    model.sizes.copy_(sizes)
+    match config.centroid_update:
+        case "average":
+            moved = averaged(model.centroids, sums, counts, config.momentum)
+        case "proximal":
+            kappa = config.momentum  # only the ratio of eta_1 and rho matters: take eta_1 = 1
+            rho = kappa / ((1 - kappa) * len(counts))
+            moved = proximal(model.centroids, sums, counts, 1.0, rho)
+        case "running sums":
+            total = running(model.centroids * before[:, None], sums, config.momentum)
+            moved = total / sizes[:, None]
+        case "fixed":
+            return
+    model.centroids.copy_(moved)
+
+
+def observed(model: Model, epoch: int, curves: Mapping[str, Tensor], config: Config) -> Step:
+    """The step that an epoch leaves; full passes over data happen only when asked for."""
+    encoder = model.autoencoder.encoder
+
+    def probabilities(x: Tensor) -> Tensor:
+        return soft_assignment(encoder(x), model.centroids, config.sharpness)
+
+    def fused(x: Tensor) -> Tensor:
+        z = encoder(x)
+        soft = soft_assignment(z, model.centroids, config.sharpness)
+        return model.fuse(z, model.centroids[hard_assignment(soft)])
+
+    return Step(
+        phase="clustering",
+        epoch=epoch,
+        epochs=config.epochs,
+        curves=curves,
+        modules={"model": model},
+        embed=lambda x: in_batches(encoder, x, model),
+        assign=lambda x: in_batches(probabilities, x, model),
+        exemplars=model.exemplars,
+        views={"fused": lambda x: in_batches(fused, x, model)},
+    )

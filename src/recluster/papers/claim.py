@@ -1,0 +1,188 @@
+"""What a paper prints, as data: claims, their cells as they stand on the page, and the runs they need."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from recluster.spec import SCALES, Config, InputError, Run, check_scale
+
+SEEDS = MappingProxyType({"smoke": 1, "laptop": 3, "paper": 5})
+COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+Plan = Mapping[str, Mapping[str, Config]]
+"""Data set to (row to config): the runs of one scale."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A statement in words, as the inequality that we read in it before any run."""
+
+    comparison: str
+    value: float
+
+    def holds(self, obtained: float) -> bool:
+        """Whether the obtained value satisfies the bound."""
+        return bool(COMPARISONS[self.comparison](obtained, self.value))
+
+    def __str__(self) -> str:
+        return f"{self.comparison} {self.value:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One printed value, or one printed statement.
+
+    Attributes:
+        row: the method, or whatever heads the row, as printed.
+        dataset: `load_dataset`'s name for the data, or a name of ours for data that it does not have.
+        metric: what is measured, a name in `recluster.report.measures`.
+        variant: hyper-parameters, or other headings, where the table varies them.
+        printed: the number as printed; None where there is none, or where our text lost it.
+        printed_std: the printed deviation.
+        mark: bold, underlined, or what is printed in place of a number.
+        lost: whether our copy of the paper's text lost the value.
+        bound: the inequality that a printed statement makes.
+    """
+
+    row: str
+    dataset: str
+    metric: str
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    printed: float | None = None
+    printed_std: float | None = None
+    mark: str = ""
+    lost: bool = False
+    bound: Bound | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A table, a figure or a statement, with the runs that can check it.
+
+    Attributes:
+        id: paper and name, as in "pcx.table6".
+        title: the caption, in our words.
+        where: table, section and page.
+        cells: everything printed, in the order of the page.
+        plan: scale to data set to row to config; a row without a config anywhere is quoted.
+        within: how far from the printed number still agrees, in the table's unit; set before running.
+        unit: factor from our fractions to the printed unit: 100 for percent.
+        needs: row or data set to what is missing before it can be run.
+        drawing: for a figure, its drawer in `recluster.report.figure`.
+        note: what a reader must know of the printed numbers.
+    """
+
+    id: str
+    title: str
+    where: str
+    cells: tuple[Cell, ...]
+    plan: Mapping[str, Plan] = field(default_factory=dict)
+    within: float = 2.0
+    unit: float = 100.0
+    needs: Mapping[str, str] = field(default_factory=dict)
+    drawing: str | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for scale in self.plan:
+            check_scale(scale)
+
+    @property
+    def paper(self) -> str:
+        """The paper's short name."""
+        return self.id.partition(".")[0]
+
+    def planned(self, scale: str) -> Iterator[tuple[str, str, Config]]:
+        """(row, data set, config) of everything that the scale runs."""
+        check_scale(scale)
+        for dataset, rows in self.plan.get(scale, {}).items():
+            for row, config in rows.items():
+                yield row, dataset, config
+
+    def runs(self, scale: str, seeds: int | None = None) -> list[Run]:
+        """All runs of the scale, seed by seed so that early results cover every row."""
+        count = SEEDS[scale] if seeds is None else seeds
+        if count < 1:
+            raise InputError(f"the number of seeds must be 1 or more, got {count}")
+        runs = [
+            Run(config=config, dataset=dataset, seed=seed, scale=scale)
+            for seed in range(count)
+            for _, dataset, config in self.planned(scale)
+        ]
+        return list({run.key: run for run in runs}.values())
+
+    def own_rows(self) -> set[str]:
+        """The rows that a run of ours produces at some scale."""
+        return {row for scale in SCALES for row, _, _ in self.planned(scale)}
+
+    def stand_ins(self, scale: str) -> list[Cell]:
+        """Cells without a printed value: the scale's runs on data sets that the paper does not have."""
+        printed = {(cell.row, cell.dataset) for cell in self.cells}
+        shapes = {(cell.metric, tuple(cell.variant.items()), cell.bound) for cell in self.cells}
+        ordered = sorted(shapes, key=lambda shape: self._first(shape[0], dict(shape[1])))
+        return [
+            Cell(row=row, dataset=dataset, metric=metric, variant=dict(variant), bound=bound)
+            for row, dataset, _ in self.planned(scale)
+            if (row, dataset) not in printed
+            for metric, variant, bound in ordered
+            if any(
+                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant))
+                and c.bound == bound
+                for c in self.cells
+            )
+        ]
+
+    def _first(self, metric: str, variant: Mapping[str, Any]) -> int:
+        found = (i for i, c in enumerate(self.cells) if (c.metric, c.variant) == (metric, variant))
+        return next(found, len(self.cells))
+
+
+MARKS = {"*": "bold", "_": "underlined"}
+NUMBER = re.compile(r"^([*_]?)(-?[\d.,]+)(?:±([\d.]+))?%?\1$")
+
+
+def grid(text: str, *, transposed: bool = False) -> tuple[Cell, ...]:
+    """Cells from a table typed as it stands on the page.
+
+    The first line names, between bars, each group of columns and its columns: `mnist: acc nmi ari`.
+    Every other line is a row: its name, then one value a column. `*97.5*` is bold, `_95.3_`
+    underlined, `97.5±0.2` has a deviation, `?` is lost in our copy of the text, and anything that is
+    not a number is kept as a mark. `transposed`: the groups are rows' names (`PC-X:` and so on) and
+    each line begins `dataset metric`.
+
+    Raises:
+        InputError: a row has too few or too many values.
+    """
+    head, *lines = [line for line in text.strip().splitlines() if line.strip()]
+    groups = [part.strip().split(":") for part in head.split("|")[1:]]
+    columns = [(group.strip(), name) for group, names in groups for name in names.split() or [""]]
+    cells = []
+    for line in lines:
+        name, *parts = line.split("|")
+        values = " ".join(parts).split()
+        if len(values) != len(columns):
+            raise InputError(f"{name.strip()}: {len(values)} values for {len(columns)} columns")
+        for (group, column), value in zip(columns, values, strict=True):
+            row, dataset, metric = name.strip(), group, column
+            if transposed:
+                row, (dataset, metric) = group, name.split()
+            cells.append(Cell(row=row, dataset=dataset, metric=metric, **_value(value)))
+    return tuple(cells)
+
+
+def _value(text: str) -> dict[str, Any]:
+    if text == "?":
+        return {"lost": True}
+    if match := NUMBER.match(text):
+        mark, number, deviation = match.groups()
+        return {
+            "printed": float(number.replace(",", "")),
+            "printed_std": float(deviation) if deviation else None,
+            "mark": MARKS.get(mark, ""),
+        }
+    return {"mark": text}

@@ -1,0 +1,1 @@
+"""Equations and steps that two papers share."""

@@ -1,0 +1,59 @@
+"""Mini-batches of data that already lie on the training device, and what is kept of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+EVALUATION_SIZE = 2048
+
+
+def shuffled(x: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Row numbers of x in a new random order, `size` at a time; the last batch may be smaller."""
+    return torch.randperm(len(x), device=x.device).split(size)
+
+
+def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module) -> Tensor:
+    """`function` over all rows of x without gradients, the `modules` in evaluation mode."""
+    with torch.no_grad(), evaluating(*modules):
+        return torch.cat([function(rows) for rows in x.split(EVALUATION_SIZE)])
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Put modules into evaluation mode and back: only batch normalisation knows the difference."""
+    modes = [module.training for module in modules]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.train(mode)
+
+
+class Means:
+    """Means over an epoch, weighted by batch size and kept on the device: nothing waits for it."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, values: Mapping[str, Tensor], size: int) -> None:
+        """Take in the batch's mean values, each a 0-dimensional tensor."""
+        for name, value in values.items():
+            total = value.detach() * size
+            self.totals[name] = self.totals[name] + total if name in self.totals else total
+        self.count += size
+
+    def take(self) -> dict[str, Tensor]:
+        """The means of all that was added since the last call."""
+        means = {name: total / self.count for name, total in self.totals.items()}
+        self.totals, self.count = {}, 0
+        return means
+
+
+def adam(parameters: Iterator[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
+    """Adam at its defaults but for the rate, in the implementation that touches memory once."""
+    return torch.optim.Adam(parameters, lr=learning_rate, fused=True)

@@ -1,0 +1,169 @@
+"""Claim and records to verdicts: computed here, written nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from recluster.methods import fingerprint
+from recluster.papers.claim import SEEDS, Cell, Claim
+from recluster.report.measures import FRACTIONS, measure
+from recluster.spec import SCALES, Config, Run
+from recluster.store import FAILED, Record, Store
+
+STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
+"""`new` is a value of ours with nothing printed to compare it with; the rest is as it says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obtained:
+    """Our value over seeds, in the claim's unit; `interval` is Student's 95% for the mean."""
+
+    mean: float
+    std: float | None
+    n: int
+    seeds: tuple[int, ...]
+    interval: tuple[float, float] | None
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A cell with our value, the verdict, and what stands in the way of one."""
+
+    cell: Cell
+    obtained: Obtained | None
+    state: str
+    why: str = ""
+
+
+def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
+    """Every cell of the claim at one scale, the printed ones first, in the order of the page."""
+    configs = {(row, dataset): config for row, dataset, config in claim.planned(scale)}
+    return [
+        _judged(claim, cell, scale, configs.get((cell.row, cell.dataset)), store)
+        for cell in (*claim.cells, *claim.stand_ins(scale))
+    ]
+
+
+def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
+    """The largest scale up to `at_most` at which the claim has a record, else `at_most`."""
+    for scale in reversed(SCALES[: SCALES.index(at_most) + 1]):
+        if any(judged.obtained for judged in judge(claim, scale, store)):
+            return scale
+    return at_most
+
+
+def records_of(
+    store: Store, config: Config, dataset: str, scale: str
+) -> tuple[list[Record], list[str]]:
+    """The finished, current records of a config over seeds, and what is wrong with the others."""
+    good, bad = [], []
+    for seed in range(max(SEEDS.values()) * 2):
+        run = Run(config=config, dataset=dataset, seed=seed, scale=scale)
+        record = store.find(run)
+        if record is None:
+            continue
+        if record.status == FAILED:
+            bad.append(f"seed {seed} failed")
+        elif not fingerprint.current(record.run["config"], record.fingerprint, config):
+            bad.append(f"seed {seed} is stale")
+        else:
+            good.append(record)
+    return good, bad
+
+
+
+def summary(
+    records: Sequence[Record], store: Store, metric: str, cell: Cell, unit: float
+) -> Obtained:
+    """Mean, deviation and interval of a metric over records of different seeds."""
+    factor = unit if metric in FRACTIONS else 1.0
+    values = [factor * measure(record, store, metric, cell.variant) for record in records]
+    n, mean = len(values), float(np.mean(values))
+    std = float(np.std(values, ddof=1)) if n > 1 else None
+    interval = None
+    if std is not None:
+        half = float(stats.t.ppf(0.975, n - 1)) * std / np.sqrt(n)
+        interval = (mean - half, mean + half)
+    return Obtained(
+        mean=mean,
+        std=std,
+        n=n,
+        seeds=tuple(record.run["seed"] for record in records),
+        interval=interval,
+        records=tuple(record.key for record in records),
+    )
+
+
+def _judged(claim: Claim, cell: Cell, scale: str, config: Config | None, store: Store) -> Judged:
+    if config is None:
+        return Judged(cell=cell, obtained=None, **_unrun(claim, cell, scale))
+    records, problems = records_of(store, config, cell.dataset, scale)
+    why = "; ".join(problems)
+    if not records:
+        command = f"recluster run {claim.id} --scale {scale}"
+        state = "lost" if cell.lost else "not run"
+        return Judged(cell=cell, obtained=None, state=state, why="; ".join([*problems, command]))
+    obtained = summary(records, store, cell.metric, cell, claim.unit)
+    return Judged(cell=cell, obtained=obtained, state=_state(claim, cell, obtained), why=why)
+
+
+def _unrun(claim: Claim, cell: Cell, scale: str) -> dict[str, str]:
+    if cell.lost:
+        return {"state": "lost", "why": "our copy of the paper's text does not show it"}
+    reason = claim.needs.get(cell.row) or claim.needs.get(cell.dataset)
+    own = cell.row in claim.own_rows()
+    if own or not (cell.printed is not None or cell.mark) or cell.row in claim.needs:
+        at = [s for s in SCALES if (cell.row, cell.dataset) in _planned(claim, s)]
+        command = f"recluster run {claim.id} --scale {at[-1]}" if at else "no run produces it yet"
+        return {"state": "not run", "why": reason or command}
+    return {"state": "quoted", "why": "no run of ours produces this row"}
+
+
+def _planned(claim: Claim, scale: str) -> set[tuple[str, str]]:
+    return {(row, dataset) for row, dataset, _ in claim.planned(scale)}
+
+
+def _state(claim: Claim, cell: Cell, obtained: Obtained) -> str:
+    if cell.lost:
+        return "lost"
+    if cell.bound is not None:
+        return "agrees" if cell.bound.holds(obtained.mean) else "differs"
+    if cell.printed is None:
+        return "new"
+    return "agrees" if abs(obtained.mean - cell.printed) <= claim.within else "differs"
+
+
+def as_object(claim: Claim, scale: str, judged: Sequence[Judged]) -> dict[str, Any]:
+    """What `recluster show --format json` prints."""
+    return {
+        "claim": claim.id,
+        "title": claim.title,
+        "where": claim.where,
+        "scale": scale,
+        "within": claim.within,
+        "note": claim.note,
+        "cells": [_cell_object(one) for one in judged],
+    }
+
+
+def _cell_object(judged: Judged) -> dict[str, Any]:
+    cell = judged.cell
+    return {
+        "row": cell.row,
+        "dataset": cell.dataset,
+        "metric": cell.metric,
+        "variant": dict(cell.variant),
+        "printed": cell.printed,
+        "printed_std": cell.printed_std,
+        "mark": cell.mark,
+        "bound": None if cell.bound is None else str(cell.bound),
+        "obtained": None if judged.obtained is None else asdict(judged.obtained),
+        "state": judged.state,
+        "why": judged.why,
+    }

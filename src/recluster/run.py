@@ -1,0 +1,303 @@
+"""From runs to records: resolve the start, train, score, store. The only place that seeds and scores.
+
+Labels reach this module alone, and here they reach `score` and nothing else: `train` does not take them.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recluster import __version__, metrics
+from recluster.data import Dataset, load_dataset
+from recluster.methods import METHODS, fingerprint
+from recluster.parts.randomness import isolated, seeded
+from recluster.spec import Config, InputError, Run, Step
+from recluster.store import FAILED, FINISHED, Array, Record, Store
+
+SCORED_EPOCHS = 20  # the run is scored at about this many epochs, for curves of scores
+SAMPLE = 2000  # rows whose embedding a record keeps
+CACHE = Path.home() / ".cache" / "recluster" / "weights"
+
+Weights = Mapping[str, Tensor]
+Watcher = Callable[[Run, Step], None]
+
+
+def checked(x: Tensor, k: int) -> Tensor:
+    """x (n, ...) as contiguous float32; an `InputError` unless it can be clustered into k."""
+    if x.dim() < 2 or len(x) == 0 or x[0].numel() == 0:
+        raise InputError(
+            f"data must be n samples of one or more features, n x d or n x c x h x w; "
+            f"got shape {tuple(x.shape)}"
+        )
+    if x.is_complex() or x.dtype == torch.bool:
+        raise InputError(f"data must be real numbers, got {x.dtype}; convert them to float32")
+    if not 2 <= k <= len(x):
+        raise InputError(f"k must lie between 2 and the number of samples, {len(x)}; got {k}")
+    x = x.to(torch.float32).contiguous()
+    if not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
+        raise InputError(
+            f"data must be finite, but {bad} of {len(x)} samples hold NaN or infinity (also values "
+            f"beyond float32's range); drop or impute them first"
+        )
+    return x
+
+
+def train(
+    x: Tensor, k: int, config: Config, seed: int, start: Weights | None = None
+) -> Iterator[Step]:
+    """The method's steps on x (n, ...), on a random stream of their own; no labels in sight.
+
+    Without `start`, a method that begins with another run's weights trains that run first and yields
+    its steps too.
+    """
+    x = checked(x, k)
+    if config.start is not None and start is None:
+        step = None
+        for step in train(x, k, config.start, seed):
+            yield step
+        assert step is not None  # every method yields at least once
+        start = weights_of(step)
+    steps = METHODS[config.method].fit(x, k, config, start)
+    for step in isolated(steps, seed):
+        broken = [name for name, value in step.curves.items() if not torch.isfinite(value)]
+        if broken:
+            raise FloatingPointError(
+                f"{config.method}: {', '.join(broken)} not finite in epoch {step.epoch}"
+            )
+        yield step
+
+
+def weights_of(step: Step) -> dict[str, Tensor]:
+    """A copy on the CPU of the autoencoder's weights after a pretraining step."""
+    state = step.modules["autoencoder"].state_dict()
+    return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+
+def execute(
+    run: Run, store: Store, *, device: str | None = None, watch: Watcher | None = None
+) -> Record:
+    """Do the run and store its record; a failure is stored as such, with its traceback.
+
+    Raises:
+        InputError: what the run asks for cannot be: nothing is stored.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    data = load_dataset(run.dataset)
+    x = checked(torch.from_numpy(data.x), data.k).to(device)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    observer = Observer(run, data, x, watch)
+    error = None
+    try:
+        start = start_weights(run, store, x, data.k, observer)
+        observer.follow(train(x, data.k, run.config, run.seed, start))
+        observer.score_last()
+    except InputError:
+        raise
+    except Exception:  # whatever a method may raise: the record holds it
+        error = traceback.format_exc()
+    record = Record(
+        key=run.key,
+        run={
+            "method": run.method,
+            "dataset": run.dataset,
+            "seed": run.seed,
+            "scale": run.scale,
+            "config": run.config.canonical(),
+        },
+        status=FAILED if error else FINISHED,
+        fingerprint=list(fingerprint.fingerprint(run.config)),
+        scores={} if error else observer.scores,
+        curves={} if error else observer.curves,
+        scored={} if error else observer.scored,
+        seconds=observer.seconds | {"total": sum(observer.seconds.values())},
+        memory_mb=peak_memory(device),
+        data=described(data),
+        environment=environment(device),
+        started=started,
+        error=error,
+    )
+    return store.write(record, {} if error else observer.arrays)
+
+
+class Observer:
+    """Whoever iterates: times the phases, keeps curves, scores, and tells who watches."""
+
+    def __init__(self, run: Run, data: Dataset, x: Tensor, watch: Watcher | None) -> None:
+        self.run, self.data, self.x, self.watch = run, data, x, watch
+        self.seconds: dict[str, float] = {}
+        self.scores: dict[str, float] = {}
+        self.curves: dict[str, list[float]] = {}
+        self.scored: dict[str, list[float]] = {}
+        self.arrays: dict[str, Array] = {}
+        self.last: Step | None = None
+
+    def follow(self, steps: Iterator[Step]) -> None:
+        """Iterate to the end; the clock runs only while the method computes."""
+        while True:
+            begin = time.perf_counter()
+            step = next(steps, None)
+            if step is None:
+                return
+            curves = {name: value.item() for name, value in step.curves.items()}  # waits for the GPU
+            spent = time.perf_counter() - begin
+            self.seconds[step.phase] = self.seconds.get(step.phase, 0.0) + spent
+            for name, value in curves.items():
+                self.curves.setdefault(name, []).append(value)
+            self.last = step
+            if step.assign is not None and step.epoch % max(1, step.epochs // SCORED_EPOCHS) == 0:
+                self.score(step)
+            if self.watch is not None:
+                self.watch(self.run, step)
+
+    def score(self, step: Step) -> None:
+        """Score the step's assignment: the one place where labels are read."""
+        assert step.assign is not None
+        labels = step.assign(self.x).argmax(1).cpu().numpy()
+        self.scores = metrics.scores(self.data.y, labels)
+        for name, value in {"epoch": step.epoch, **self.scores}.items():
+            self.scored.setdefault(name, []).append(value)
+        self.arrays["labels"] = labels.astype(np.uint16)
+
+    def score_last(self) -> None:
+        """Score the last step, and keep what the figures draw: a sample's embedding, exemplars."""
+        step = self.last
+        assert step is not None
+        if step.assign is None:
+            return
+        if self.scored.get("epoch", [None])[-1] != step.epoch:
+            self.score(step)
+        rows = np.sort(np.random.default_rng(0).permutation(len(self.x))[:SAMPLE])
+        sample = self.x[torch.from_numpy(rows).to(self.x.device)]
+        self.arrays |= {
+            "sample": rows.astype(np.int32),
+            "sample_classes": self.data.y[rows].astype(np.uint16),
+            "sample_embedding": step.embed(sample).cpu().numpy(),
+        }
+        for name, view in step.views.items():
+            self.arrays[f"sample_{name}"] = view(sample).cpu().numpy()
+        if step.exemplars is not None:
+            self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
+
+
+def start_weights(
+    run: Run, store: Store, x: Tensor, k: int, observer: Observer
+) -> Weights | None:
+    """The weights that the run starts from: out of the cache, else by doing that run first."""
+    if run.start is None:
+        return None
+    path = CACHE / f"{run.start.name}.pt"
+    record = store.find(run.start)
+    if not (path.exists() and record is not None and current(record, run.start)):
+        execute_start(run.start, store, x, observer)
+        record = store.find(run.start)
+        assert record is not None
+    if record.status == FAILED:
+        raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
+    observer.seconds["start"] = record.seconds["total"]
+    weights: Weights = torch.load(path, map_location=x.device, weights_only=True)
+    return weights
+
+
+def execute_start(run: Run, store: Store, x: Tensor, observer: Observer) -> None:
+    """Do a pretraining run and keep its weights in the cache, under the record's name."""
+    final: list[Step] = []
+
+    def keep(run: Run, step: Step) -> None:
+        final[:] = [step]
+        if observer.watch is not None:
+            observer.watch(run, step)
+
+    record = execute(run, store, device=str(x.device), watch=keep)
+    if record.status == FINISHED:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        path = CACHE / f"{run.name}.pt"
+        scratch = path.with_suffix(f".{time.time_ns()}")
+        torch.save(weights_of(final[-1]), scratch)
+        scratch.replace(path)
+
+
+def current(record: Record, run: Run) -> bool:
+    """Whether the record is a finished one that still speaks for the code."""
+    return record.status == FINISHED and fingerprint.current(
+        record.run["config"], record.fingerprint, run.config
+    )
+
+
+def missing(runs: Iterable[Run], store: Store) -> list[Run]:
+    """The runs without a finished, current record, those they start from first, none twice."""
+    wanted: dict[str, Run] = {}
+    for run in runs:
+        for one in (run.start, run):
+            if one is not None and one.key not in wanted:
+                record = store.find(one)
+                if record is None or not current(record, one):
+                    wanted[one.key] = one
+    return list(wanted.values())
+
+
+def described(data: Dataset) -> dict[str, Any]:
+    """What a record says of its data; the shares of the classes are for the papers' tables of data."""
+    shares = np.bincount(data.y) / len(data.y)
+    return {
+        "name": data.name,
+        "checksum": data.checksum,
+        "shape": list(data.x.shape),
+        "k": data.k,
+        "largest": float(shares.max()),
+        "smallest": float(shares.min()),
+    }
+
+
+def peak_memory(device: str) -> float:
+    """In 10^6 bytes: allocated on the GPU, or the whole process' on the CPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Versions, device, and the commit of the checkout, if it is one."""
+    packages = ("torch", "numpy", "scipy", "scikit-learn")
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()
+    return {
+        "device": device,
+        "processor": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "recluster": __version__,
+        **commit(),
+    }
+
+
+@cache
+def commit() -> dict[str, Any]:
+    """The checkout's commit and whether `src/` differs from it; None where there is no git."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {
+            "commit": git("rev-parse", "--short=12", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--", str(here))),
+        }
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
