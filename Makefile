@@ -14,6 +14,7 @@ PAIRS    := $(SOURCES:.py=.ipynb)
 EXECUTED := $(PAIRS:%=book/%)
 PACKAGE  := $(shell find src/recluster -name '*.py')
 RECORDS  := $(shell find results)
+LOOK     := $(shell find book/_static book/_ext -type f -not -name '*.pyc')
 
 .PHONY: help env book notebooks check test clean FORCE
 
@@ -34,10 +35,16 @@ $(STAMP):
 	@rm -f $(VENV)/.stamp-* $(VENV)/.incomplete
 	@touch $@
 
-book: notebooks ## the site in book/_build/html; SCALE=smoke|laptop|paper
+book: notebooks $(BUILD)/look ## the site in book/_build/html; SCALE=smoke|laptop|paper
 	@rm -f $(BUILD)/html/index.html
 	$(BIN)/jupyter-book build -W -n --keep-going book/
 	@test -s $(BUILD)/html/index.html || { echo "no site was written"; exit 1; }
+
+# Sphinx copies styles and pictures only when it writes a page: forget the pages when they change.
+$(BUILD)/look: $(LOOK)
+	@mkdir -p $(BUILD)
+	@rm -rf $(BUILD)/.doctrees
+	@touch $@
 
 notebooks: $(PAIRS) $(EXECUTED) ## the pairs of notebooks/ and their executed copies in book/notebooks/
 

@@ -156,9 +156,7 @@ def test_mnist_is_the_training_part_then_the_test_part(root, content):
 
 
 def test_2mnist_is_mnist_then_fashion_as_further_classes(root):
-    mnist, fashion, both = (
-        load_dataset(name, root=root) for name in ("mnist", "fashion", "2mnist")
-    )
+    mnist, fashion, both = (load_dataset(name, root=root) for name in ("mnist", "fashion", "2mnist"))
     assert both.k == 20
     assert np.array_equal(both.x, np.concatenate([mnist.x, fashion.x]))
     assert np.array_equal(both.y, np.concatenate([mnist.y, fashion.y + 10]))

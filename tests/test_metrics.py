@@ -30,9 +30,7 @@ def clusterings(draw: st.DrawFn, most: int = 5) -> tuple[np.ndarray, np.ndarray]
 
 def accuracy_by_trying_all(y: np.ndarray, labels: np.ndarray) -> float:
     width = max(y.max(), labels.max()) + 1
-    return max(
-        np.mean(y == np.array(names)[labels]) for names in itertools.permutations(range(width))
-    )
+    return max(np.mean(y == np.array(names)[labels]) for names in itertools.permutations(range(width)))
 
 
 @given(clusterings())
@@ -186,7 +184,5 @@ def test_bad_labels_are_named(score, y, labels, message):
 
 
 def test_an_unknown_average_is_named():
-    with pytest.raises(
-        InputError, match="unknown average 'geometric'; choose one of: arithmetic, max"
-    ):
+    with pytest.raises(InputError, match="unknown average 'geometric'; choose one of: arithmetic, max"):
         metrics.nmi([0, 1], [0, 1], "geometric")  # type: ignore[arg-type]

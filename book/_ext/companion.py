@@ -1,7 +1,8 @@
-"""What the site needs at build time: MathJax from a package, numbers and provenance from records."""
+"""What the site needs at build time: MathJax from a package, numbers from records."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
@@ -13,6 +14,8 @@ from sphinx.config import Config
 from recluster.report import site
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
+# What plain text means by itself and reStructuredText would read as markup: |z|, *shape, labels_.
+MARKUP = re.compile(r"(?<!\\)(\|(?=\S)|(?<![*\w])\*(?=\w)(?![^*]*\w\*)|(?<=\w)_(?![\w`]))")
 
 
 def serve_mathjax(app: Sphinx, config: Config) -> None:
@@ -29,15 +32,13 @@ def serve_mathjax(app: Sphinx, config: Config) -> None:
 
 
 def fill_numbers(app: Sphinx, config: Config) -> None:
-    """Numbers in prose are `{{ name }}`, filled from records; the footer says where they are from."""
+    """Fill `{{ name }}` in prose from records; the footer says where the numbers are from."""
     config.myst_substitutions = {**config.myst_substitutions, **site.substitutions()}
     footer = f'<div class="provenance">{site.provenance()}</div>'
     config.html_theme_options = {**config.html_theme_options, "extra_footer": footer}
 
 
-def drop_thebe(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
-) -> None:
+def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Leave out the scripts of live code cells: unused here, and an error in every console."""
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if not _of_thebe(file)]
@@ -48,9 +49,42 @@ def _of_thebe(file: object) -> bool:
     return "thebe" in f"{getattr(file, 'filename', file)} {attributes.get('body', '')}".lower()
 
 
+def readable_default(
+    app: Sphinx,
+    kind: str,
+    name: str,
+    documented: object,
+    options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str, str | None] | None:
+    """A dataclass field made by a factory shows as `...`; Sphinx cannot parse `<factory>`."""
+    return (signature.replace("<factory>", "..."), returned) if signature else None
+
+
+def plain_text(
+    app: Sphinx, kind: str, name: str, documented: object, options: object, lines: list[str]
+) -> None:
+    """Docstrings are read as text: what looks like markup outside of backticks stays as it is."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(`+[^`]*`+\S*|:\w+[^:`]*:)", line)
+        parts[::2] = [MARKUP.sub(r"\\\1", part) for part in parts[::2]]
+        lines[number] = "".join(parts)
+
+
+def skip_request(
+    app: Sphinx, kind: str, name: str, documented: object, skip: bool, options: object
+) -> bool | None:
+    """Leave out what scikit-learn adds to an estimator by itself: `set_fit_request` and the like."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above; Sphinx calls this."""
     app.connect("config-inited", serve_mathjax)
     app.connect("config-inited", fill_numbers)
+    app.connect("autodoc-process-signature", readable_default)
+    app.connect("autodoc-process-docstring", plain_text, priority=900)
+    app.connect("autodoc-skip-member", skip_request)
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,7 +23,7 @@ _HOMES = {
     "PCX": "recluster.estimators",
 }
 
-__all__ = ["AEKMeans", "Dataset", "IDEC", "PCX", "load_dataset"]
+__all__ = ["IDEC", "PCX", "AEKMeans", "Dataset", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:

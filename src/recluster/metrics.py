@@ -35,9 +35,7 @@ def accuracy(y: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> float:
     return float(table[linear_sum_assignment(table, maximize=True)].sum() / len(y))
 
 
-def nmi(
-    y: ArrayLike | Tensor, labels: ArrayLike | Tensor, average: Average = "arithmetic"
-) -> float:
+def nmi(y: ArrayLike | Tensor, labels: ArrayLike | Tensor, average: Average = "arithmetic") -> float:
     """NMI in [0, 1]: mutual information, divided by the mean or the greater of the two entropies.
 
     "arithmetic" is PC-X App. A.7 and DynAE eq. (16); "max" is ULHE eq. (16) and DCSS eq. (6b), and

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recluster import __version__, metrics
+from recluster import __version__, fingerprint, metrics
 from recluster.data import Dataset, load_dataset
-from recluster.methods import METHODS, fingerprint
-from recluster.parts.randomness import isolated, seeded
+from recluster.methods import METHODS
+from recluster.parts.randomness import isolated
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store
 
@@ -37,7 +37,15 @@ Watcher = Callable[[Run, Step], None]
 
 
 def checked(x: Tensor, k: int) -> Tensor:
-    """x (n, ...) as contiguous float32; an `InputError` unless it can be clustered into k."""
+    """`samples(x)`; an `InputError` unless they can be clustered into k."""
+    x = samples(x)
+    if not 2 <= k <= len(x):
+        raise InputError(f"k must lie between 2 and the number of samples, {len(x)}; got {k}")
+    return x
+
+
+def samples(x: Tensor) -> Tensor:
+    """x (n, ...) as contiguous float32; an `InputError` unless it is n finite samples of numbers."""
     if x.dim() < 2 or len(x) == 0 or x[0].numel() == 0:
         raise InputError(
             f"data must be n samples of one or more features, n x d or n x c x h x w; "
@@ -45,8 +53,6 @@ def checked(x: Tensor, k: int) -> Tensor:
         )
     if x.is_complex() or x.dtype == torch.bool:
         raise InputError(f"data must be real numbers, got {x.dtype}; convert them to float32")
-    if not 2 <= k <= len(x):
-        raise InputError(f"k must lie between 2 and the number of samples, {len(x)}; got {k}")
     x = x.to(torch.float32).contiguous()
     if not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
@@ -57,9 +63,7 @@ def checked(x: Tensor, k: int) -> Tensor:
     return x
 
 
-def train(
-    x: Tensor, k: int, config: Config, seed: int, start: Weights | None = None
-) -> Iterator[Step]:
+def train(x: Tensor, k: int, config: Config, seed: int, start: Weights | None = None) -> Iterator[Step]:
     """The method's steps on x (n, ...), on a random stream of their own; no labels in sight.
 
     Without `start`, a method that begins with another run's weights trains that run first and yields
@@ -67,10 +71,8 @@ def train(
     """
     x = checked(x, k)
     if config.start is not None and start is None:
-        step = None
         for step in train(x, k, config.start, seed):
             yield step
-        assert step is not None  # every method yields at least once
         start = weights_of(step)
     steps = METHODS[config.method].fit(x, k, config, start)
     for step in isolated(steps, seed):
@@ -108,7 +110,7 @@ def execute(
         observer.score_last()
     except InputError:
         raise
-    except Exception:  # whatever a method may raise: the record holds it
+    except Exception:  # noqa: BLE001  whatever a method may raise, the record holds it
         error = traceback.format_exc()
     record = Record(
         key=run.key,
@@ -166,8 +168,7 @@ class Observer:
 
     def score(self, step: Step) -> None:
         """Score the step's assignment: the one place where labels are read."""
-        assert step.assign is not None
-        labels = step.assign(self.x).argmax(1).cpu().numpy()
+        labels = step.labels(self.x).cpu().numpy()
         self.scores = metrics.scores(self.data.y, labels)
         for name, value in {"epoch": step.epoch, **self.scores}.items():
             self.scored.setdefault(name, []).append(value)
@@ -176,7 +177,8 @@ class Observer:
     def score_last(self) -> None:
         """Score the last step, and keep what the figures draw: a sample's embedding, exemplars."""
         step = self.last
-        assert step is not None
+        if step is None:
+            raise RuntimeError(f"{self.run.method} left no step")
         if step.assign is None:
             return
         if self.scored.get("epoch", [None])[-1] != step.epoch:
@@ -194,18 +196,14 @@ class Observer:
             self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
 
 
-def start_weights(
-    run: Run, store: Store, x: Tensor, k: int, observer: Observer
-) -> Weights | None:
+def start_weights(run: Run, store: Store, x: Tensor, k: int, observer: Observer) -> Weights | None:
     """The weights that the run starts from: out of the cache, else by doing that run first."""
     if run.start is None:
         return None
     path = CACHE / f"{run.start.name}.pt"
     record = store.find(run.start)
     if not (path.exists() and record is not None and current(record, run.start)):
-        execute_start(run.start, store, x, observer)
-        record = store.find(run.start)
-        assert record is not None
+        record = execute_start(run.start, store, x, observer)
     if record.status == FAILED:
         raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
     observer.seconds["start"] = record.seconds["total"]
@@ -213,7 +211,7 @@ def start_weights(
     return weights
 
 
-def execute_start(run: Run, store: Store, x: Tensor, observer: Observer) -> None:
+def execute_start(run: Run, store: Store, x: Tensor, observer: Observer) -> Record:
     """Do a pretraining run and keep its weights in the cache, under the record's name."""
     final: list[Step] = []
 
@@ -229,6 +227,7 @@ def execute_start(run: Run, store: Store, x: Tensor, observer: Observer) -> None
         scratch = path.with_suffix(f".{time.time_ns()}")
         torch.save(weights_of(final[-1]), scratch)
         scratch.replace(path)
+    return record
 
 
 def current(record: Record, run: Run) -> bool:

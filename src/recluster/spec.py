@@ -78,9 +78,7 @@ def fraction(config: Config, *names: str) -> None:
     """Raise `InputError` unless the named fields lie in [0, 1]."""
     for name in names:
         if not 0 <= getattr(config, name) <= 1:
-            raise InputError(
-                f"{config.method}: {name} must lie in [0, 1], got {getattr(config, name)}"
-            )
+            raise InputError(f"{config.method}: {name} must lie in [0, 1], got {getattr(config, name)}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,3 +144,13 @@ class Step:
     assign: Callable[[Tensor], Tensor] | None = None
     exemplars: Callable[[], Tensor] | None = None
     views: Mapping[str, Callable[[Tensor], Tensor]] = dataclasses.field(default_factory=dict)
+
+    def labels(self, x: Tensor) -> Tensor:
+        """Cluster numbers (n,) of x (n, ...): the most probable cluster.
+
+        Raises:
+            RuntimeError: the method has no clusters yet.
+        """
+        if self.assign is None:
+            raise RuntimeError(f"no clusters in the phase {self.phase!r}")
+        return self.assign(x).argmax(1)

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -147,11 +148,11 @@ def verify(name: str, *, root: str | Path | None = None) -> list[tuple[Path, fil
     return [(folder / file, files.state_of(file, folder)) for file in source.files]
 
 
-def summary(*, root: str | Path | None = None) -> list[dict[str, object]]:
+def summary(*, root: str | Path | None = None) -> list[dict[str, Any]]:
     """One row a data set: name, n, shape, k, description, state ("ok", "missing" or "corrupt")."""
     folder = files.data_root(root)
     states = {file: files.state_of(file, folder) for file in files.CHECKSUMS}
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name, source in DATASETS.items():
         found = {states[file] for file in source.files}
         worst = next((state for state in ("corrupt", "missing") if state in found), "ok")

@@ -162,9 +162,7 @@ def _set_aside(path: Path, fault: str) -> Path:
     return kept
 
 
-def _fetch(
-    collection: str, wanted: Mapping[str, str], root: Path, dataset: str
-) -> dict[str, bytes]:
+def _fetch(collection: str, wanted: Mapping[str, str], root: Path, dataset: str) -> dict[str, bytes]:
     """Fetch a collection, put its wanted and absent files into place, and return their bytes.
 
     `wanted` says of each file that is needed why it cannot be used.

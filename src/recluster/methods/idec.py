@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from recluster import spec
 from recluster.nets import autoencoder
+from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, adam, in_batches, shuffled
@@ -45,7 +46,7 @@ class Config(spec.Config):
     """Settings of IDEC from its paper and the authors' code."""
 
     method: ClassVar[str] = "idec"
-    start: spec.Config | None = field(default_factory=pretraining.Config)
+    start: pretraining.Config | None = field(default_factory=pretraining.Config)
     steps: int = 20_000  # at most
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -75,21 +76,20 @@ def divergence(target: Tensor, soft: Tensor) -> Tensor:
 class Model(nn.Module):
     """The autoencoder and its trained centroids (k, d)."""
 
-    def __init__(self, network: nn.Module, centroids: Tensor) -> None:
+    def __init__(self, network: Autoencoder, centroids: Tensor) -> None:
         super().__init__()
         self.autoencoder = network
         self.centroids = nn.Parameter(centroids)
 
     def assign(self, x: Tensor) -> Tensor:
-        """q (b, k) of x (b, ...)."""
+        """Q (b, k) of x (b, ...)."""
         return student_t(self.autoencoder.encoder(x), self.centroids)
 
 
-def fit(
-    x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None
-) -> Iterator[Step]:
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Algorithm 1 of the paper on x (n, ...), from the autoencoder's weights in `start`."""
-    assert isinstance(config.start, pretraining.Config) and start is not None
+    if config.start is None or start is None:
+        raise InputError("idec starts from an autoencoder's weights, and none were given")
     network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
     network.load_state_dict(start)
     network.to(x.device)
@@ -117,7 +117,7 @@ def fit(
             }
             loss = losses["reconstruction"] + config.divergence_weight * losses["clustering"]
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             means.add(losses, len(rows))
             step += 1

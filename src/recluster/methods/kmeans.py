@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -60,9 +59,7 @@ class Model(nn.Module):
         return one_hot(distances.argmin(1), len(self.centroids)).to(x.dtype)
 
 
-def fit(
-    x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None
-) -> Iterator[Step]:
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """k-means on x (n, ...), or on its embedding by the autoencoder whose weights are `start`."""
     shape = tuple(x.shape[1:])
     encoder: nn.Module = nn.Flatten()

@@ -176,9 +176,7 @@ class Model(nn.Module):
         return in_batches(lambda mu: decode(self.fuse(mu, mu)), self.centroids, self)
 
 
-def fit(
-    x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None
-) -> Iterator[Step]:
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Algorithm 1 on x (n, ...); yields once an epoch. `start` holds an autoencoder's weights."""
     model = Model(tuple(x.shape[1:]), k, config).to(x.device)
     if start is not None:
@@ -210,7 +208,7 @@ def fit(
             if settled:
                 loss = loss + eta_2 * losses["entropy"]  # eq. (9)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()  # line 8, eq. (5)
             update(model, z.detach(), hard, config)  # lines 9 and 10
             confidence = soft.detach().amax(1).mean()

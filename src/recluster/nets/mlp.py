@@ -11,9 +11,7 @@ from recluster.nets.autoencoder import Autoencoder
 WIDTHS = (500, 500, 2000)
 
 
-def perceptron(
-    shape: Sequence[int], embedding_size: int, widths: Sequence[int] = WIDTHS
-) -> Autoencoder:
+def perceptron(shape: Sequence[int], embedding_size: int, widths: Sequence[int] = WIDTHS) -> Autoencoder:
     """D-500-500-2000-d and its mirror: ReLU inside, linear embedding and output."""
     sizes = [prod(shape), *widths, embedding_size]
     encoder = nn.Sequential(nn.Flatten(), *layers(sizes))

@@ -1,4 +1,4 @@
-"""What a paper prints, as data: claims, their cells as they stand on the page, and the runs they need."""
+"""What a paper prints, as data: claims, their cells as on the page, and the runs they need."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Cell:
         variant: hyper-parameters, or other headings, where the table varies them.
         printed: the number as printed; None where there is none, or where our text lost it.
         printed_std: the printed deviation.
+        places: how many decimals the number is printed with.
         mark: bold, underlined, or what is printed in place of a number.
         lost: whether our copy of the paper's text lost the value.
         bound: the inequality that a printed statement makes.
@@ -55,6 +56,7 @@ class Cell:
     variant: Mapping[str, Any] = field(default_factory=dict)
     printed: float | None = None
     printed_std: float | None = None
+    places: int = 0
     mark: str = ""
     lost: bool = False
     bound: Bound | None = None
@@ -106,6 +108,7 @@ class Claim:
 
     def runs(self, scale: str, seeds: int | None = None) -> list[Run]:
         """All runs of the scale, seed by seed so that early results cover every row."""
+        check_scale(scale)
         count = SEEDS[scale] if seeds is None else seeds
         if count < 1:
             raise InputError(f"the number of seeds must be 1 or more, got {count}")
@@ -131,8 +134,7 @@ class Claim:
             if (row, dataset) not in printed
             for metric, variant, bound in ordered
             if any(
-                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant))
-                and c.bound == bound
+                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant)) and c.bound == bound
                 for c in self.cells
             )
         ]
@@ -183,6 +185,7 @@ def _value(text: str) -> dict[str, Any]:
         return {
             "printed": float(number.replace(",", "")),
             "printed_std": float(deviation) if deviation else None,
+            "places": len(number.partition(".")[2]),
             "mark": MARKS.get(mark, ""),
         }
     return {"mark": text}

@@ -8,6 +8,7 @@ from recluster.parts import pretraining
 from recluster.spec import Config
 
 TITLE = "PC-X: Profound Clustering via Slow Exemplars"
+METHOD = pcx
 
 NEEDS = {
     "ytf": "needs the YouTube Faces subset, which is not public in the paper's form",
@@ -30,9 +31,7 @@ def variants(full: pcx.Config, autoencoder: pretraining.Config, steps: int) -> d
     }
 
 
-SMOKE = variants(
-    pcx.Config(epochs=40, burn_in=10, batch_size=64), pretraining.Config(epochs=20), 140
-)
+SMOKE = variants(pcx.Config(epochs=40, burn_in=10, batch_size=64), pretraining.Config(epochs=20), 140)
 LAPTOP = variants(pcx.Config(epochs=120, burn_in=30), pretraining.Config(epochs=100), 2000)
 PAPER = variants(pcx.Config(), pretraining.Config(), 20_000)
 PAPER_CONV = variants(pcx.Config(network="conv"), pretraining.Config(), 20_000)
@@ -69,9 +68,7 @@ TABLE_2 = Claim(
         DEPICT |       O(MNKd)       O((N+K)d)
         PC-X   |       O(MNKd)       O((B+K)d)
     """),
-    needs=dict.fromkeys(
-        ("VaDE", "IDEC", "DEPICT", "PC-X"), "needs runs over a range of N, K and d"
-    ),
+    needs=dict.fromkeys(("VaDE", "IDEC", "DEPICT", "PC-X"), "needs runs over a range of N, K and d"),
     note="VaDE's d^2 contradicts the diagonal covariance that the text gives as its reason.",
 )
 
@@ -193,7 +190,7 @@ TABLE_7 = Claim(
             ("Difference", "share_difference", DIFFERENCE),
         )
         for column, digit in enumerate(DIGITS)
-        for printed in [{"printed": values[column]} if values else {"lost": True}]
+        for printed in [{"printed": values[column], "places": 2} if values else {"lost": True}]
     ),
     plan={
         scale: {
@@ -227,8 +224,10 @@ FIGURE_2 = Claim(
     where="Figure 2, p. 9",
     cells=tuple(
         Cell(row=row, dataset="mnist", metric="classes_covered", bound=bound)
-        for row, bound in (("PC-X", Bound(comparison=">=", value=10)),
-                           ("IDEC", Bound(comparison="<=", value=9)))
+        for row, bound in (
+            ("PC-X", Bound(comparison=">=", value=10)),
+            ("IDEC", Bound(comparison="<=", value=9)),
+        )
     ),
     plan=plan("PC-X", "IDEC"),
     unit=1,
@@ -249,9 +248,7 @@ FIGURE_3 = Claim(
         for row in ("PC-X", "PC-X-mini", "k-means", "GMM", "AGG")
     ),
     plan=plan("PC-X"),
-    needs=dict.fromkeys(
-        ("PC-X-mini", "k-means", "GMM", "AGG"), "needs the embedding of every epoch"
-    ),
+    needs=dict.fromkeys(("PC-X-mini", "k-means", "GMM", "AGG"), "needs the embedding of every epoch"),
     drawing="accuracy",
 )
 
@@ -268,8 +265,7 @@ FIGURE_4 = Claim(
     title="Losses and confidence of the assignment over the epochs",
     where="Figure 4 and Section 4.5, p. 10",
     cells=tuple(
-        Cell(row=row, dataset="mnist", metric=metric,
-             bound=Bound(comparison=comparison, value=value))
+        Cell(row=row, dataset="mnist", metric=metric, bound=Bound(comparison=comparison, value=value))
         for row, metric, comparison, value in STATEMENTS_4
     ),
     plan={
@@ -289,10 +285,18 @@ FIGURE_6 = Claim(
     id="pcx.figure6",
     title="t-SNE before and after the fusion layer",
     where="Figure 6, App. A.6, p. 18",
-    cells=(Cell(row="PC-X", dataset="mnist", metric="share_difference",
-                variant={"digit": "mean"}, bound=Bound(comparison=">", value=0)),),
-    plan={scale: {d: r for d, r in sets.items() if d != "fashion"}
-          for scale, sets in plan("PC-X").items()},
+    cells=(
+        Cell(
+            row="PC-X",
+            dataset="mnist",
+            metric="share_difference",
+            variant={"digit": "mean"},
+            bound=Bound(comparison=">", value=0),
+        ),
+    ),
+    plan={
+        scale: {d: r for d, r in sets.items() if d != "fashion"} for scale, sets in plan("PC-X").items()
+    },
     drawing="fusion",
     note="The text says that clusters are more compact before the fusion layer; we compare the shares "
     "of the largest singular value.",
@@ -302,11 +306,20 @@ THEOREM_1 = Claim(
     id="pcx.theorem1",
     title="The objective converges linearly",
     where="Theorem 1, p. 7, and App. A.5",
-    cells=(Cell(row="the excess loss falls geometrically", dataset="mnist",
-                metric="geometric_over_power", bound=Bound(comparison="<", value=1)),),
+    cells=(
+        Cell(
+            row="the excess loss falls geometrically",
+            dataset="mnist",
+            metric="geometric_over_power",
+            bound=Bound(comparison="<", value=1),
+        ),
+    ),
     plan={
-        scale: {data: {"the excess loss falls geometrically": rows["PC-X"]}
-                for data, rows in sets.items() if data != "fashion"}
+        scale: {
+            data: {"the excess loss falls geometrically": rows["PC-X"]}
+            for data, rows in sets.items()
+            if data != "fashion"
+        }
         for scale, sets in ABLATION.items()
     },
     unit=1,

@@ -11,7 +11,8 @@ EVALUATION_SIZE = 2048
 
 def shuffled(x: Tensor, size: int) -> tuple[Tensor, ...]:
     """Row numbers of x in a new random order, `size` at a time; the last batch may be smaller."""
-    return torch.randperm(len(x), device=x.device).split(size)
+    order = torch.randperm(len(x), device=x.device)
+    return torch.split(order, size)
 
 
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Module) -> Tensor:

@@ -44,9 +44,7 @@ class Config(spec.Config):
         return replace(self, epochs=2, batch_size=32)
 
 
-def fit(
-    x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None
-) -> Iterator[Step]:
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Train an autoencoder on x (n, ...); `k` is not used. Yields once an epoch."""
     model = autoencoder(config.network, tuple(x.shape[1:]), config.embedding_size).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
@@ -56,7 +54,7 @@ def fit(
             batch = x[rows]
             loss = summed_error(batch, model(batch))
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             means.add({"reconstruction": loss}, len(rows))
         yield Step(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from recluster.methods import fingerprint
+from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
 from recluster.report.measures import FRACTIONS, measure
 from recluster.spec import SCALES, Config, Run
@@ -58,9 +58,7 @@ def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
     return at_most
 
 
-def records_of(
-    store: Store, config: Config, dataset: str, scale: str
-) -> tuple[list[Record], list[str]]:
+def records_of(store: Store, config: Config, dataset: str, scale: str) -> tuple[list[Record], list[str]]:
     """The finished, current records of a config over seeds, and what is wrong with the others."""
     good, bad = [], []
     for seed in range(max(SEEDS.values()) * 2):
@@ -77,10 +75,7 @@ def records_of(
     return good, bad
 
 
-
-def summary(
-    records: Sequence[Record], store: Store, metric: str, cell: Cell, unit: float
-) -> Obtained:
+def summary(records: Sequence[Record], store: Store, metric: str, cell: Cell, unit: float) -> Obtained:
     """Mean, deviation and interval of a metric over records of different seeds."""
     factor = unit if metric in FRACTIONS else 1.0
     values = [factor * measure(record, store, metric, cell.variant) for record in records]

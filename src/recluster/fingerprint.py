@@ -65,8 +65,7 @@ def _train(x: Tensor, config: Config) -> list[Step]:
 
 
 def _data() -> Tensor:
-    """Four blocks of noisy stripes, (96, 1, 8, 8) in [0, 1]: easy clusters, so that no rounding error
-    moves a sample from one to another."""
+    """Four noisy patterns, (96, 1, 8, 8) in [0, 1]: so easy that rounding moves no sample."""
     generator = torch.Generator().manual_seed(0)
     pattern = torch.rand(CLUSTERS, 1, 8, 8, generator=generator)
     noise = torch.rand(96, 1, 8, 8, generator=generator)

@@ -1,0 +1,61 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # PC-X: the ablations
+#
+# What the centroid-integration unit and the moving centroids are worth, each taken away in turn.
+
+# %% tags=["parameters", "remove-cell"]
+scale = "paper"
+
+# %% tags=["remove-cell"]
+from recluster.report import open_page
+
+page = open_page("pcx", globals())
+
+# %% tags=["remove-input"]
+page.card("pcx.table6")
+
+# %% [markdown]
+# ## The claim
+#
+# PC-X with all its parts is the best; without the unit ("no CI") it loses some accuracy, and with
+# centroids that stay where they were drawn ("Fix") most of it. IDEC is the nearest relative without the
+# unit, AE is k-means on an autoencoder.
+#
+# ## Printed beside ours
+
+# %% tags=["remove-input"]
+page.table("pcx.table6")
+
+# %% [markdown]
+# ## From best to worst
+#
+# The order of the variants is what an ablation is about. By ACC:
+
+# %% tags=["remove-input"]
+page.order("pcx.table6", "acc")
+
+# %% [markdown]
+# By NMI:
+
+# %% tags=["remove-input"]
+page.order("pcx.table6", "nmi")
+
+# %% [markdown]
+# ## Departures
+
+# %% tags=["remove-input"]
+page.departures()
+
+# %% [markdown]
+# ## Verdict
+
+# %% tags=["remove-input"]
+page.verdict("pcx.table6")

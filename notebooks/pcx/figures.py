@@ -1,0 +1,82 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # PC-X: the figures
+#
+# Drawn like the paper's, from the curves and embeddings that our records hold.
+
+# %% tags=["parameters", "remove-cell"]
+scale = "paper"
+
+# %% tags=["remove-cell"]
+from recluster.report import open_page
+
+page = open_page("pcx", globals())
+
+# %% tags=["remove-input"]
+page.card("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1")
+
+# %% [markdown]
+# ## Embedding and exemplars
+#
+# The paper shows PC-X's clusters apart and its decoded centroids as ten realistic digits, while IDEC
+# shows one digit twice and misses another.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure2", "caption": "After Figure 2 of the paper. Above: t-SNE of two thousand embeddings, in the colours of the true classes. Below: the centroids, decoded."}, "image": {"alt": "Scatter plots of embeddings by PC-X and IDEC, and below each a strip of decoded centroids."}}
+page.figure("pcx.figure2")
+
+# %% tags=["remove-input"]
+page.table("pcx.figure2")
+
+# %% [markdown]
+# ## Losses and confidence
+#
+# Confidence is the mean of the largest $\lambda_{nk}$. The dashed line is the end of the burn-in, when
+# the entropy term sets in. Each of the paper's sentences is a row, read as an inequality before any run.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure4", "caption": "After Figure 4 of the paper: mean over seeds, with the range between the lowest and the highest seed."}, "image": {"alt": "Three panels over epochs: reconstruction loss, clustering loss, and the mean of the largest assignment."}}
+page.figure("pcx.figure4")
+
+# %% tags=["remove-input"]
+page.table("pcx.figure4")
+
+# %% [markdown]
+# ## Accuracy over the epochs
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure3", "caption": "After Figure 3 of the paper, for PC-X alone so far. Labels are used to score, never to stop."}, "image": {"alt": "Accuracy of PC-X over the epochs, a panel a data set."}}
+page.figure("pcx.figure3")
+
+# %% tags=["remove-input"]
+page.table("pcx.figure3")
+
+# %% [markdown]
+# ## Before and after fusion
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure6", "caption": "After Figure 6 of the paper: t-SNE of the embedding before and after the fusion layer."}, "image": {"alt": "Scatter plots of embeddings before and after the fusion layer, coloured by class."}}
+page.figure("pcx.figure6")
+
+# %% tags=["remove-input"]
+page.table("pcx.figure6")
+
+# %% [markdown]
+# ## Theorem 1
+#
+# The theorem promises that the excess loss shrinks by a constant factor a step, down to a floor.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-theorem1", "caption": "Excess loss over the burn-in, on logarithmic and on doubly logarithmic axes."}, "image": {"alt": "Two panels of the excess loss over epochs."}}
+page.figure("pcx.theorem1")
+
+# %% tags=["remove-input"]
+page.table("pcx.theorem1")
+
+# %% [markdown]
+# ## Verdict
+
+# %% tags=["remove-input"]
+page.verdict("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1")

@@ -1,0 +1,5 @@
+"""`python -m recluster` is the command `recluster`."""
+
+from recluster.cli import main
+
+main()

@@ -1,0 +1,206 @@
+"""The figures, drawn like the papers' from the records' curves and arrays. Nothing here trains.
+
+A drawer takes a claim, a scale and a store, and returns a figure of the first seed's records, or None
+if there is no record to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from recluster.papers.claim import Claim
+from recluster.report.verdict import records_of
+from recluster.store import Array, Record, Store
+
+STYLE: Any = {
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+PALETTE = "tab10"
+
+Found = dict[tuple[str, str], list[Record]]
+
+
+def draw(claim: Claim, scale: str, store: Store) -> Figure | None:
+    """The claim's figure at one scale, or None without records."""
+    found = first_records(claim, scale, store)
+    if not found or claim.drawing is None:
+        return None
+    with plt.rc_context(STYLE), sns.axes_style("ticks"):
+        figure = DRAWERS[claim.drawing](found, store)
+    plt.close(figure)  # else a notebook shows it twice
+    return figure
+
+
+def first_records(claim: Claim, scale: str, store: Store) -> Found:
+    """(row, data set) to its finished records, seeds in order; rows of one run appear once."""
+    found: Found = {}
+    seen = set()
+    for row, dataset, config in claim.planned(scale):
+        records, _ = records_of(store, config, dataset, scale)
+        if records and records[0].key not in seen:
+            seen.add(records[0].key)
+            found[row, dataset] = records
+    return found
+
+
+@cache
+def _tsne(content: bytes, width: int) -> Array:
+    points = np.frombuffer(content, np.float32).reshape(-1, width)
+    placed: Array = TSNE(init="pca", perplexity=30, random_state=0).fit_transform(points)
+    return placed
+
+
+def tsne(points: Array) -> Array:
+    """Two dimensions for points (n, d): t-SNE from a fixed start."""
+    points = np.ascontiguousarray(points, np.float32)
+    return _tsne(points.tobytes(), points.shape[1])
+
+
+def scatter(axes: Axes, points: Array, classes: Array) -> None:
+    """Points (n, 2) in the colours of their true classes."""
+    colours = sns.color_palette(PALETTE, int(classes.max()) + 1)
+    for value in np.unique(classes):
+        horizontal, vertical = points[classes == value].T
+        axes.scatter(horizontal, vertical, s=4, color=colours[value], label=str(value), linewidths=0)
+    axes.set(xticks=[], yticks=[])
+    axes.set_box_aspect(1)
+    sns.despine(ax=axes, left=True, bottom=True)
+
+
+def tiles(axes: Axes, images: Array) -> None:
+    """Images (k, c, h, w) in rows of five, in the order of the clusters."""
+    gray = images.astype(np.float32).mean(1).clip(0, 1)
+    columns = 5 if len(gray) % 5 == 0 else int(np.ceil(np.sqrt(len(gray))))
+    blank = -len(gray) % columns
+    padded = np.concatenate([gray, np.zeros((blank, *gray.shape[1:]), np.float32)])
+    framed = np.pad(padded, ((0, 0), (1, 1), (1, 1)), constant_values=0.5)
+    rows = framed.reshape(-1, columns, *framed.shape[1:])
+    axes.imshow(np.concatenate(np.concatenate(rows, 1), 1), cmap="gray", vmin=0, vmax=1)
+    axes.axis("off")
+
+
+def exemplars(found: Found, store: Store) -> Figure:
+    """Figure 2 of PC-X: t-SNE above, decoded centroids below; a column a method and data set."""
+    figure, axes = _columns(len(found), 2, (2.9, 4.6), (1, 0.42))
+    for column, ((row, dataset), records) in enumerate(_by_dataset(found)):
+        arrays = store.arrays(records[0])
+        scatter(axes[0, column], tsne(arrays["sample_embedding"]), arrays["sample_classes"])
+        axes[0, column].set_title(f"{row}, {dataset}")
+        tiles(axes[1, column], arrays["exemplars"])
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")
+    return figure
+
+
+def accuracy(found: Found, store: Store) -> Figure:
+    """Figure 3 of PC-X: ACC over the epochs, a panel a data set, a line a method, all seeds."""
+    datasets = list(dict.fromkeys(dataset for _, dataset in found))
+    figure, axes = _columns(len(datasets), 1, (3.6, 2.8))
+    for (row, dataset), records in found.items():
+        panel = axes[0, datasets.index(dataset)]
+        curves = [record.scored for record in records]
+        _band(panel, curves[0]["epoch"], [curve["acc"] for curve in curves], row)
+        panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
+    axes[0, 0].legend()
+    return figure
+
+
+def losses(found: Found, store: Store) -> Figure:
+    """Figure 4 of PC-X: both losses and the confidence over the epochs, the burn-in marked."""
+    names = {
+        "reconstruction": "reconstruction loss",
+        "clustering": "clustering loss",
+        "confidence": "mean of max assignment",
+    }
+    figure, axes = _columns(len(names), 1, (3.1, 2.6))
+    for (_, dataset), records in found.items():
+        for panel, (name, title) in zip(axes[0], names.items(), strict=True):
+            curves = [record.curves[name] for record in records]
+            _band(panel, range(1, len(curves[0]) + 1), curves, dataset)
+            panel.axvline(records[0].run["config"]["burn_in"], color="0.6", lw=0.8, ls="--")
+            panel.set(title=title, xlabel="epoch")
+    for panel in axes[0, :2]:
+        panel.set_yscale("log")
+    axes[0, -1].set_ylim(0, 1.02)
+    axes[0, -1].legend()
+    return figure
+
+
+def fusion(found: Found, store: Store) -> Figure:
+    """Figure 6 of PC-X: t-SNE before and after the fusion layer."""
+    figure, axes = _columns(2 * len(found), 1, (2.6, 2.9))
+    for column, ((_, dataset), records) in enumerate(found.items()):
+        arrays = store.arrays(records[0])
+        for offset, name in enumerate(("embedding", "fused")):
+            panel = axes[0, 2 * column + offset]
+            scatter(panel, tsne(arrays[f"sample_{name}"]), arrays["sample_classes"])
+            panel.set_title(f"{('before', 'after')[offset]} fusion, {dataset}")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")
+    return figure
+
+
+def convergence(found: Found, store: Store) -> Figure:
+    """Excess loss over the burn-in; geometric convergence is a straight line on the left."""
+    figure, axes = _columns(2, 1, (3.6, 2.8))
+    for (_, dataset), records in found.items():
+        config, shape = records[0].run["config"], records[0].data["shape"]
+        eta = config["clustering_weight"] * np.prod(shape[1:])
+        curves = records[0].curves
+        loss = np.array(curves["reconstruction"]) + eta * np.array(curves["clustering"])
+        excess = (loss - loss[: config["burn_in"]].min())[: config["burn_in"]]
+        epochs = np.arange(1, len(excess) + 1)
+        for panel in axes[0]:
+            panel.plot(epochs[:-1], excess[:-1], label=dataset)
+    for panel, scale in zip(axes[0], ("linear", "log"), strict=True):
+        panel.set(xscale=scale, yscale="log", xlabel="epoch", ylabel="excess loss")
+        panel.set_title("straight if geometric" if scale == "linear" else "straight if a power")
+    axes[0, 0].legend()
+    return figure
+
+
+def _columns(
+    columns: int, rows: int, size: tuple[float, float], heights: tuple[float, ...] | None = None
+) -> tuple[Figure, Any]:
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(size[0] * columns, size[1]),
+        squeeze=False,
+        layout="constrained",
+        gridspec_kw={"height_ratios": heights} if heights else None,
+    )
+    return figure, axes
+
+
+def _band(axes: Axes, x: Any, curves: list[list[float]], label: str) -> None:
+    """The seeds' mean, and the range between the lowest and the highest."""
+    values = np.array(curves)
+    (line,) = axes.plot(x, values.mean(0), label=label, lw=1.4)
+    axes.fill_between(x, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, lw=0)
+
+
+def _by_dataset(found: Found) -> list[tuple[tuple[str, str], list[Record]]]:
+    return sorted(found.items(), key=lambda item: item[0][1])
+
+
+DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
+    "exemplars": exemplars,
+    "accuracy": accuracy,
+    "losses": losses,
+    "fusion": fusion,
+    "convergence": convergence,
+}

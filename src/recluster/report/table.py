@@ -1,0 +1,181 @@
+"""Verdicts as a table: text, csv, JSON, or HTML in the shape of the page."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from recluster.papers.claim import Claim
+from recluster.report.verdict import Judged, Obtained, as_object
+
+FORMATS = ("text", "csv", "json", "markdown")
+
+
+def number(value: float) -> str:
+    """At most four significant digits, at most two decimals, no exponent."""
+    if value == int(value) and abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def printed(judged: Judged) -> str:
+    """The printed value with its deviation, the printed bound, or the mark in place of a number."""
+    cell = judged.cell
+    if cell.lost:
+        return "lost"
+    if cell.bound is not None:
+        return str(cell.bound)
+    if cell.printed is None:
+        return cell.mark
+    text = f"{cell.printed:,.{cell.places}f}"
+    return text if cell.printed_std is None else f"{text} ± {cell.printed_std:.{cell.places}f}"
+
+
+def ours(obtained: Obtained | None) -> str:
+    """Mean and deviation over seeds, with their number."""
+    if obtained is None:
+        return "-"
+    if obtained.std is None:
+        return f"{number(obtained.mean)} (n={obtained.n})"
+    return f"{number(obtained.mean)} ± {number(obtained.std)} (n={obtained.n})"
+
+
+def flat(judged: Sequence[Judged]) -> pd.DataFrame:
+    """One line a cell, everything that the JSON has."""
+    rows = []
+    for one in judged:
+        got = one.obtained
+        rows.append(
+            {
+                "row": one.cell.row,
+                "dataset": one.cell.dataset,
+                "metric": one.cell.metric,
+                "variant": ", ".join(f"{k}={v}" for k, v in one.cell.variant.items()),
+                "printed": one.cell.printed,
+                "printed_std": one.cell.printed_std,
+                "mark": one.cell.mark,
+                "bound": str(one.cell.bound or ""),
+                "mean": got.mean if got else None,
+                "std": got.std if got else None,
+                "n": got.n if got else None,
+                "seeds": " ".join(map(str, got.seeds)) if got else "",
+                "state": one.state,
+                "why": one.why,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def render(claim: Claim, scale: str, judged: Sequence[Judged], form: str) -> str:
+    """The claim in one of `FORMATS`."""
+    if form == "json":
+        return json.dumps(as_object(claim, scale, judged), indent=1, allow_nan=False)
+    if form == "csv":
+        table = flat(judged)
+        table.insert(0, "scale", scale)
+        table.insert(0, "claim", claim.id)
+        return table.to_csv(index=False)
+    return as_markdown(judged) if form == "markdown" else text(claim, scale, judged)
+
+
+def as_markdown(judged: Sequence[Judged]) -> str:
+    """Rows by (data set, metric), each cell `printed | ours`; cells with neither are left out."""
+    frame = pd.DataFrame(
+        {
+            "row": _row(one),
+            "column": f"{one.cell.dataset} {one.cell.metric}",
+            "cell": f"{printed(one) or '–'} \\| {number(one.obtained.mean) if one.obtained else '–'}",
+        }
+        for one in judged
+    )
+    table = frame.pivot(index="row", columns="column", values="cell")
+    table = table.loc[frame["row"].unique(), frame["column"].unique()].fillna("")
+    head = ["", *map(str, table.columns)]
+    lines = [head, ["---"] * len(head), *([str(row), *map(str, table.loc[row])] for row in table.index)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def text(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
+    """For a terminal: a line a cell, and once what stands in the way of those not run."""
+    lines = [f"{claim.id} · {claim.title} · {claim.where} · scale: {scale}", ""]
+    cells = [
+        (
+            one.cell.row + "".join(f" [{k} {v}]" for k, v in one.cell.variant.items()),
+            one.cell.dataset,
+            one.cell.metric,
+            printed(one),
+            ours(one.obtained),
+            one.state,
+        )
+        for one in judged
+    ]
+    head = ("row", "data set", "metric", "printed", "ours", "state")
+    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
+    for line in [head, tuple("-" * width for width in widths), *cells]:
+        padded = (value.ljust(width) for value, width in zip(line, widths, strict=True))
+        lines.append("  ".join(padded).rstrip())
+    reasons = dict.fromkeys(f"{one.state}: {one.why}" for one in judged if one.why)
+    lines += ["", *reasons]
+    if claim.note:
+        lines += ["", claim.note]
+    return "\n".join(lines)
+
+
+def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
+    """Rows by (data set, metric), each cell `printed | ours` and coloured by its state."""
+    rows = list(dict.fromkeys(_row(one) for one in judged))
+    columns = list(dict.fromkeys(_column(one) for one in judged))
+    cells = {(_row(one), *_column(one)): one for one in judged}
+    groups = list(dict.fromkeys(dataset for dataset, _ in columns))
+    spans = {group: sum(dataset == group for dataset, _ in columns) for group in groups}
+    head = "".join(f'<th colspan="{spans[g]}">{html.escape(g)}</th>' for g in groups)
+    ordered = [column for group in groups for column in columns if column[0] == group]
+    names = "".join(f"<th>{html.escape(metric.replace('_', ' '))}</th>" for _, metric in ordered)
+    body = "".join(
+        f"<tr><th>{html.escape(row)}</th>"
+        + "".join(_html_cell(cells.get((row, *column))) for column in ordered)
+        + "</tr>"
+        for row in rows
+    )
+    caption = (
+        f"<b>{html.escape(claim.title)}</b> ({html.escape(claim.where)}). Printed above, ours below: "
+        f"mean ± deviation over seeds, scale <b>{scale}</b>."
+    )
+    note = f'<p class="claim-note">{html.escape(claim.note)}</p>' if claim.note else ""
+    return (
+        f'<div class="claim-scroll"><table class="claim" id="{claim.id}-{scale}">'
+        f"<caption>{caption}</caption><thead><tr><td></td>{head}</tr><tr><td></td>{names}</tr>"
+        f"</thead><tbody>{body}</tbody></table></div>{note}"
+    )
+
+
+def _row(judged: Judged) -> str:
+    variant = " ".join(str(value) for value in judged.cell.variant.values())
+    return f"{judged.cell.row} {variant}".strip()
+
+
+def _column(judged: Judged) -> tuple[str, str]:
+    """Data set and metric; a statement is a row, so its metric heads no column."""
+    return judged.cell.dataset, "" if judged.cell.bound else judged.cell.metric
+
+
+def _html_cell(judged: Judged | None) -> str:
+    if judged is None:
+        return "<td></td>"
+    above = html.escape(printed(judged))
+    above = {"bold": f"<b>{above}</b>", "underlined": f"<u>{above}</u>"}.get(judged.cell.mark, above)
+    got = judged.obtained
+    below = "" if got is None else number(got.mean)
+    if got is not None and got.std is not None:
+        below += f" ± {number(got.std)}"
+    title = judged.state + (f": {judged.why}" if judged.why else "")
+    if got is not None:
+        title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"
+    state = judged.state.replace(" ", "-")
+    return (
+        f'<td class="state-{state}" title="{html.escape(title)}"><span class="printed">{above}</span>'
+        f'<span class="ours">{below or html.escape(judged.state)}</span></td>'
+    )

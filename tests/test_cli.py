@@ -1,0 +1,190 @@
+"""The command line as a user meets it: what it prints, and one clear line for every mistake."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recluster import cli, run
+from recluster.papers import CLAIMS
+from recluster.store import Store
+
+CELL_FIELDS = {
+    *("row", "dataset", "metric", "variant", "printed", "printed_std", "mark", "bound"),
+    *("obtained", "state", "why"),
+}
+
+
+def called(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the command."""
+    monkeypatch.setattr(sys, "argv", ["recluster", *map(str, arguments)])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """The command with its records and weights in a folder of its own."""
+    monkeypatch.setenv("RECLUSTER_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(run, "CACHE", tmp_path / "weights")
+    return lambda *arguments: called(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Table 6 with k-means alone, so that a run takes a moment."""
+    claim = CLAIMS["pcx.table4"]
+    plan = {"smoke": {"digits": {"k-means": claim.plan["smoke"]["digits"]["k-means"]}}}
+    monkeypatch.setitem(CLAIMS, claim.id, replace(claim, plan=plan))
+    return claim.id
+
+
+def test_list_names_every_claim(call):
+    code, out, _ = call("list")
+    assert code == 0
+    assert all(name in out for name in CLAIMS)
+
+
+def test_show_prints_one_json_object_with_the_promised_fields(call):
+    code, out, _ = call("show", "pcx.table6", "--format", "json", "--scale", "paper")
+    shown = json.loads(out)
+    assert code == 0
+    assert (shown["claim"], shown["scale"]) == ("pcx.table6", "paper")
+    assert all(set(cell) == CELL_FIELDS for cell in shown["cells"])
+    assert all(cell["obtained"] is None and cell["state"] == "not run" for cell in shown["cells"])
+    assert {cell["why"] for cell in shown["cells"]} == {"recluster run pcx.table6 --scale paper"}
+    printed = {(c["row"], c["dataset"], c["metric"]): c["printed"] for c in shown["cells"]}
+    assert printed["PC-X", "mnist", "acc"] == 97.5
+    assert printed["PC-X-Fix", "fashion", "nmi"] == 61.7
+
+
+def test_csv_and_text_carry_the_same_cells(call):
+    _, as_json, _ = call("show", "pcx.table4", "--format", "json")
+    _, as_csv, _ = call("show", "pcx.table4", "--format", "csv")
+    _, as_text, _ = call("show", "pcx.table4")
+    cells = json.loads(as_json)["cells"]
+    lines = list(csv.DictReader(io.StringIO(as_csv)))
+    assert [(c["row"], c["dataset"], c["metric"], c["state"]) for c in cells] == [
+        (line["row"], line["dataset"], line["metric"], line["state"]) for line in lines
+    ]
+    assert [c["printed"] for c in cells] == [
+        float(x["printed"]) if x["printed"] else None for x in lines
+    ]
+    assert all(c["row"] in as_text and c["state"] in as_text for c in cells)
+
+
+def test_a_run_fills_the_claim_and_is_not_done_twice(call, short):
+    code, _, err = call("run", short, "--scale", "smoke")
+    assert code == 0
+    assert "[1/1]" in err
+    _, out, _ = call("show", short, "--scale", "smoke", "--format", "json")
+    filled = [cell for cell in json.loads(out)["cells"] if cell["obtained"]]
+    assert {(c["row"], c["dataset"], c["metric"]) for c in filled} == {
+        ("k-means", "digits", metric) for metric in ("acc", "nmi", "ari")
+    }
+    assert all(c["state"] == "new" and c["obtained"]["seeds"] == [0] for c in filled)
+    assert call("run", short, "--scale", "smoke")[:2] == (0, "all records are there\n")
+    assert len(Store().folders()) == 1
+
+
+def test_status_counts_and_names_a_broken_record(call, short):
+    call("run", short, "--scale", "smoke")
+    code, out, _ = call("status", "--scale", "smoke")
+    assert code == 0
+    assert f"{short:14}   1 of   1 runs" in out
+    (folder,) = Store().folders()
+    (folder / "record.json").write_text("{")
+    code, out, err = call("show", short, "--scale", "smoke")
+    assert code == 2
+    assert str(folder) in err
+    assert "move its folder away" in err
+    assert (folder / "record.json").read_text() == "{"
+
+
+def test_a_failing_run_is_recorded_and_the_exit_code_says_so(call, short, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("out of cheese")
+
+    monkeypatch.setattr("recluster.methods.kmeans.kmeans", broken)
+    monkeypatch.setattr("recluster.fingerprint.fingerprint", lambda config: (1.0,))
+    code, _, err = call("run", short, "--scale", "smoke")
+    assert code == 1
+    assert "out of cheese" in err
+    (record,) = Store().records()
+    assert record.status == "failed"
+    assert record.scores == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "pcx.tabel6"), "unknown claim or paper 'pcx.tabel6'"),
+        (("show", "pcx.tabel6"), "unknown claim 'pcx.tabel6'"),
+        (("show", "pcx.table6", "--scale", "huge"), "unknown scale 'huge'"),
+        (("run", "pcx.table6", "--scale", "huge"), "unknown scale 'huge'"),
+        (("run", "pcx.table6", "--seeds", "0"), "seeds must be 1 or more"),
+        (("status", "--scale", "huge"), "unknown scale 'huge'"),
+        (("data", "verify", "imagenet"), "imagenet"),
+        (("data", "fetch", "imagenet"), "imagenet"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(call, arguments, said):
+    code, out, err = call(*arguments)
+    assert code == 2
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+
+
+def test_a_data_root_that_is_not_there(call, monkeypatch):
+    monkeypatch.setenv("RECLUSTER_DATA", "/nowhere/at/all")
+    code, _, err = call("data", "verify", "mnist")
+    assert code == 2
+    assert "/nowhere/at/all" in err
+
+
+def test_data_list_and_verify_work_without_a_root(call, monkeypatch, tmp_path):
+    monkeypatch.setenv("RECLUSTER_DATA", str(tmp_path))
+    code, out, _ = call("data", "list")
+    assert code == 0
+    assert "digits" in out
+    assert "missing" in out
+    assert call("data", "verify", "digits")[0] == 0
+    assert call("data", "verify", "usps")[0] == 1
+
+
+def test_the_package_is_light_and_runs_as_a_module():
+    heavy = "{'torchvision', 'dask', 'jupyter', 'IPython', 'matplotlib', 'torch'}"
+    code = f"import sys, recluster; print(sorted({heavy} & set(sys.modules)))"
+    light = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert light.stdout.strip() == "[]"
+    heavy = "{'torchvision', 'dask', 'jupyter', 'IPython', 'matplotlib', 'seaborn', 'safetensors'}"
+    code = f"import sys, recluster.run, recluster.cli; print(sorted({heavy} & set(sys.modules)))"
+    runner = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert runner.stdout.strip() == "[]"
+    module = subprocess.run(
+        [sys.executable, "-m", "recluster", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "status" in module.stdout
+
+
+def test_readme_table_is_what_the_records_say():
+    """The one table of the README; renew it with `recluster show pcx.table6 --format markdown`."""
+    from recluster.report.table import render
+    from recluster.report.verdict import best_scale, judge
+
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    block = readme.partition("<!-- table:pcx.table6 -->\n")[2].partition("<!-- /table -->")[0].strip()
+    claim, store = CLAIMS["pcx.table6"], Store(Path(__file__).parents[1] / "results")
+    scale = best_scale(claim, store)
+    assert block == render(claim, scale, judge(claim, scale, store), "markdown")

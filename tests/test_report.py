@@ -1,0 +1,152 @@
+"""Pages, tables and figures from records: what they show, and what they refuse."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from recluster.methods import idec, kmeans, pcx
+from recluster.papers import CLAIMS
+from recluster.parts import pretraining
+from recluster.report import open_page
+from recluster.report.figure import DRAWERS, tiles
+from recluster.report.page import Html, departures
+from recluster.report.toy import TOYS
+from recluster.run import execute, missing
+from recluster.spec import InputError
+from recluster.store import Store
+
+AE = pretraining.Config(epochs=1)
+TINY = {
+    "PC-X": pcx.Config(epochs=8, burn_in=4),
+    "IDEC": idec.Config(start=AE, steps=4),
+    "AE": kmeans.Config(start=AE, restarts=1),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Records of the tiny runs at smoke scale."""
+    root = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recluster.run.CACHE", root / "weights")
+        filled = Store(root / "results")
+        claim = replace(CLAIMS["pcx.table6"], plan={"smoke": {"digits": TINY}})
+        for run in missing(claim.runs("smoke"), filled):
+            assert execute(run, filled).status == "finished"
+    return filled
+
+
+@pytest.fixture
+def page(store, monkeypatch):
+    """A page whose claims plan the tiny runs."""
+    for name, claim in list(CLAIMS.items()):
+        rows = claim.plan.get("smoke", {}).get("digits", {})
+        tiny = {row: TINY.get(row, TINY["PC-X"]) for row in rows if row != "k-means"}
+        monkeypatch.setitem(CLAIMS, name, replace(claim, plan={"smoke": {"digits": tiny}}))
+    return open_page("pcx", {"scale": "smoke"}, store)
+
+
+def test_a_table_shows_printed_and_ours_with_their_states(page):
+    text = page.table("pcx.table6").text
+    assert "97.5" in text
+    assert text.count('class="state-new"') == 10  # five rows, ACC and NMI
+    assert "not run" in text
+    assert "scale <b>smoke</b>" in text
+
+
+def test_a_page_of_a_larger_scale_says_what_a_smaller_one_gave(page, store):
+    larger = open_page("pcx", {"scale": "paper"}, store)
+    text = larger.table("pcx.table6").text
+    assert "Runs of the paper scale are missing" in text
+    assert "scale <b>paper</b>" in text
+    assert "scale <b>smoke</b>" in text
+    paper, smoke = text.split("Runs of the paper scale are missing")
+    assert "state-new" not in paper
+    assert "97.5" not in smoke  # only what was obtained
+
+
+def test_the_card_names_scale_records_seeds_and_commit(page):
+    text = page.card("pcx.table6").text
+    for fact in ("scale <b>smoke</b>", "3 (smoke)", "<dd>0</dd>", "commit"):
+        assert fact in text
+
+
+@pytest.mark.parametrize("name", [c.id for c in CLAIMS.values() if c.drawing])
+def test_every_figure_is_drawn_from_records(page, name):
+    drawn = page.figure(name)
+    assert isinstance(drawn, Figure)
+    assert any(axes.has_data() for axes in drawn.axes)
+    assert "smoke" in drawn.get_suptitle()
+
+
+@pytest.mark.parametrize("name", [c.id for c in CLAIMS.values() if c.drawing])
+def test_a_figure_without_records_says_not_run_and_how(tmp_path, name):
+    shown = open_page("pcx", {"scale": "paper"}, Store(tmp_path)).figure(name)
+    assert isinstance(shown, Html)
+    assert "not run" in shown.text
+    assert f"recluster run {name} --scale paper" in shown.text
+
+
+def test_the_order_of_the_rows_is_computed(page):
+    text = page.order("pcx.table6", "acc").text
+    assert "mnist, printed: PC-X &gt; PC-X-no CI &gt; IDEC &gt; AE &gt; PC-X-Fix" in text
+    assert "digits, ours at smoke scale" in text
+
+
+def test_the_verdict_counts_every_cell(page):
+    text = page.verdict("pcx.table6").text
+    assert "10 new" in text
+    assert "20 not run" in text
+
+
+def test_departures_are_those_of_the_method_s_page():
+    text = departures("pcx")
+    assert text.count("<li>") == (pcx.__doc__ or "").count("\n1. ") + 8
+    assert "`" not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"scale": "smoke", "scal": "paper"}, "unknown parameter scal"),
+        ({"scale": "smoke", "seeds": 3}, "unknown parameter seeds"),
+        ({"scale": "huge"}, "unknown scale 'huge'"),
+    ],
+)
+def test_a_notebook_refuses_foreign_parameters(names, said, tmp_path):
+    with pytest.raises(InputError, match=said):
+        open_page("pcx", names, Store(tmp_path))
+
+
+def test_a_notebook_s_own_names_are_no_parameters(tmp_path):
+    names = {"scale": "smoke", "_i1": "", "In": [], "Out": {}, "np": np, "open_page": open_page}
+    assert open_page("pcx", names, Store(tmp_path)).scale == "smoke"
+
+
+def test_unknown_paper_and_claim_are_named(page):
+    with pytest.raises(InputError, match="unknown paper"):
+        open_page("pcy", {"scale": "smoke"})
+    with pytest.raises(InputError, match="unknown claim"):
+        page.table("pcx.table66")
+
+
+@pytest.mark.parametrize("count", [10, 7])
+def test_tiles_show_every_exemplar(count):
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots()
+    tiles(axes, np.ones((count, 1, 8, 8)))
+    (image,) = axes.get_images()
+    assert (np.asarray(image.get_array()) == 1).sum() == count * 64
+    plt.close(figure)
+
+
+def test_every_drawer_serves_a_claim():
+    assert set(DRAWERS) == {claim.drawing for claim in CLAIMS.values() if claim.drawing}
+
+
+@pytest.mark.parametrize("paper", TOYS)
+def test_the_toy_is_drawn(paper):
+    assert all(axes.has_data() for axes in TOYS[paper]().axes)
