@@ -105,7 +105,7 @@ def execute(
     observer = Observer(run, data, x, watch)
     error = None
     try:
-        start = start_weights(run, store, x, data.k, observer)
+        start = start_weights(run, store, x, observer)
         observer.follow(train(x, data.k, run.config, run.seed, start))
         observer.score_last()
     except InputError:
@@ -133,6 +133,8 @@ def execute(
         started=started,
         error=error,
     )
+    if error is None and observer.last is not None and "autoencoder" in observer.last.modules:
+        keep_weights(run, observer.last)  # a run that others start from
     return store.write(record, {} if error else observer.arrays)
 
 
@@ -196,14 +198,14 @@ class Observer:
             self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
 
 
-def start_weights(run: Run, store: Store, x: Tensor, k: int, observer: Observer) -> Weights | None:
+def start_weights(run: Run, store: Store, x: Tensor, observer: Observer) -> Weights | None:
     """The weights that the run starts from: out of the cache, else by doing that run first."""
     if run.start is None:
         return None
     path = CACHE / f"{run.start.name}.pt"
     record = store.find(run.start)
-    if not (path.exists() and record is not None and current(record, run.start)):
-        record = execute_start(run.start, store, x, observer)
+    if record is None or not current(record, run.start) or not path.exists():
+        record = execute(run.start, store, device=str(x.device), watch=observer.watch)
     if record.status == FAILED:
         raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
     observer.seconds["start"] = record.seconds["total"]
@@ -211,23 +213,13 @@ def start_weights(run: Run, store: Store, x: Tensor, k: int, observer: Observer)
     return weights
 
 
-def execute_start(run: Run, store: Store, x: Tensor, observer: Observer) -> Record:
-    """Do a pretraining run and keep its weights in the cache, under the record's name."""
-    final: list[Step] = []
-
-    def keep(run: Run, step: Step) -> None:
-        final[:] = [step]
-        if observer.watch is not None:
-            observer.watch(run, step)
-
-    record = execute(run, store, device=str(x.device), watch=keep)
-    if record.status == FINISHED:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        path = CACHE / f"{run.name}.pt"
-        scratch = path.with_suffix(f".{time.time_ns()}")
-        torch.save(weights_of(final[-1]), scratch)
-        scratch.replace(path)
-    return record
+def keep_weights(run: Run, step: Step) -> None:
+    """Put a pretraining's weights into the cache, under the run's name, in one move."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path = CACHE / f"{run.name}.pt"
+    scratch = path.with_suffix(f".{time.time_ns()}")
+    torch.save(weights_of(step), scratch)
+    scratch.replace(path)
 
 
 def current(record: Record, run: Run) -> bool:

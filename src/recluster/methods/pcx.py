@@ -64,7 +64,7 @@ CENTROID_UPDATES = ("average", "proximal", "running sums", "fixed")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(spec.Config):
-    """Hyper-parameters of PC-X, as printed in App. A.7 (p. 18) unless said otherwise."""
+    """Hyper-parameters of PC-X, as printed in App. A.7 unless said otherwise."""
 
     method: ClassVar[str] = "pcx"
     network: str = "mlp"  # "conv" for Fashion and YTF

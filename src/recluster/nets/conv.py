@@ -1,4 +1,4 @@
-"""The convolutional autoencoder of PC-X (App. A.7, p. 18), which it takes for Fashion and YTF."""
+"""The convolutional autoencoder of PC-X (App. A.7), which it takes for Fashion and YTF."""
 
 from collections.abc import Sequence
 from math import ceil, prod

@@ -69,7 +69,7 @@ class Claim:
     Attributes:
         id: paper and name, as in "pcx.table6".
         title: the caption, in our words.
-        where: table, section and page.
+        where: table or figure, and its section or page.
         cells: everything printed, in the order of the page.
         plan: scale to data set to row to config; a row without a config anywhere is quoted.
         within: how far from the printed number still agrees, in the table's unit; set before running.

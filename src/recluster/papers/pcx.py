@@ -60,7 +60,7 @@ COMPARISON = {
 TABLE_2 = Claim(
     id="pcx.table2",
     title="Cost of the clustering module",
-    where="Table 2, p. 7",
+    where="Table 2, Section 3.3.3",
     cells=grid("""
         method | any:  time          space
         VaDE   |       O(MNKd^2)     O((B+2K)d+K)
@@ -75,7 +75,7 @@ TABLE_2 = Claim(
 TABLE_3 = Claim(
     id="pcx.table3",
     title="Statistics of the data sets",
-    where="Table 3, p. 8",
+    where="Table 3, Section 4",
     cells=(
         grid("""
         data set    | mnist: samples clusters dimension major minor
@@ -115,7 +115,7 @@ TABLE_3 = Claim(
 TABLE_4 = Claim(
     id="pcx.table4",
     title="PC-X beside standard and autoencoder-based clustering",
-    where="Table 4, p. 8",
+    where="Table 4, Section 4.1",
     cells=grid("""
 method  | mnist: acc nmi ari | fashion: acc nmi ari | ytf: acc nmi ari     | cifar10-moco: acc nmi ari | imagenet10-moco: acc nmi ari | reuters10k: acc nmi ari | har: acc nmi ari
 k-means |  53.5   50.0   36.6|  47.6   51.2   34.9  |  58.3   76.9   53.8  |  33.5   41.0    9.8       | 88.3 79.1 76.6               |  51.7   31.1   20.8     |  60.0   58.9   40.1
@@ -138,7 +138,7 @@ PC-X    |  97.5   93.5   94.7|  64.1   67.0   51.6  |  66.7   82.8   62.8  |  87
 TABLE_5 = Claim(
     id="pcx.table5",
     title="PC-X beside self-supervised clustering",
-    where="Table 5, p. 9",
+    where="Table 5, Section 4.1",
     cells=grid("""
         method   | cifar10-moco: acc  nmi  ari | imagenet10-moco: acc  nmi  ari
         IIC      |               61.7 51.3 41.1|                  24.7 15.4 10.0
@@ -156,7 +156,7 @@ TABLE_5 = Claim(
 TABLE_6 = Claim(
     id="pcx.table6",
     title="Ablation of the network's components",
-    where="Table 6, p. 10",
+    where="Table 6, Section 4.4",
     cells=grid(
         """
                     | PC-X: | PC-X-no CI: | PC-X-Fix: | IDEC: | AE:
@@ -181,7 +181,7 @@ DIGITS = (*map(str, range(10)), "mean")
 TABLE_7 = Claim(
     id="pcx.table7",
     title="Share of the largest singular value before and after the fusion layer",
-    where="Table 7, App. A.6, p. 18",
+    where="Table 7, App. A.6",
     cells=tuple(
         Cell(row=row, dataset="mnist", metric=metric, variant={"digit": digit}, **printed)
         for row, metric, values in (
@@ -210,7 +210,7 @@ TABLE_7 = Claim(
 IMAGENET = Claim(
     id="pcx.imagenet",
     title="ImageNet with 1,000 clusters",
-    where="Section 4.3, p. 9",
+    where="Section 4.3",
     cells=grid("""
         method | imagenet-moco: acc  nmi  ari
         PC-X   |                38.4 68.8 31.7
@@ -221,7 +221,7 @@ IMAGENET = Claim(
 FIGURE_2 = Claim(
     id="pcx.figure2",
     title="t-SNE of the embedding, and the decoded centroids",
-    where="Figure 2, p. 9",
+    where="Figure 2, Section 4.2",
     cells=tuple(
         Cell(row=row, dataset="mnist", metric="classes_covered", bound=bound)
         for row, bound in (
@@ -241,7 +241,7 @@ FIGURE_2 = Claim(
 FIGURE_3 = Claim(
     id="pcx.figure3",
     title="ACC over the epochs, and of other clusterings of the same embedding",
-    where="Figure 3, p. 9",
+    where="Figure 3, Section 4.3",
     cells=tuple(
         Cell(row=row, dataset=data, metric="acc")
         for data in ("mnist", "fashion")
@@ -263,7 +263,7 @@ STATEMENTS_4 = (
 FIGURE_4 = Claim(
     id="pcx.figure4",
     title="Losses and confidence of the assignment over the epochs",
-    where="Figure 4 and Section 4.5, p. 10",
+    where="Figure 4, Section 4.5",
     cells=tuple(
         Cell(row=row, dataset="mnist", metric=metric, bound=Bound(comparison=comparison, value=value))
         for row, metric, comparison, value in STATEMENTS_4
@@ -284,7 +284,7 @@ FIGURE_4 = Claim(
 FIGURE_6 = Claim(
     id="pcx.figure6",
     title="t-SNE before and after the fusion layer",
-    where="Figure 6, App. A.6, p. 18",
+    where="Figure 6, App. A.6",
     cells=(
         Cell(
             row="PC-X",
@@ -305,7 +305,7 @@ FIGURE_6 = Claim(
 THEOREM_1 = Claim(
     id="pcx.theorem1",
     title="The objective converges linearly",
-    where="Theorem 1, p. 7, and App. A.5",
+    where="Theorem 1, Section 3.3.2 and App. A.5",
     cells=(
         Cell(
             row="the excess loss falls geometrically",

@@ -1,0 +1,247 @@
+"""DynAE: Deep Clustering with a Dynamic Autoencoder (Mrabah, Khan, Ksantini and Lachiri, 2020).
+
+An autoencoder reconstructs the samples whose cluster is in doubt and, for all others, outputs the
+image of their cluster's centroid while their embedding is drawn to it. Two thresholds say who is in
+doubt; they drop whenever the doubtful cease to become fewer, until nobody is left to reconstruct.
+
+    =============  ==============  ========  =============================================
+    symbol         name here       shape     meaning
+    =============  ==============  ========  =============================================
+    z              z               (b, d)    embedding f(x)
+    mu             centroids       (k, d)    constant between two updates
+    q              soft            (b, k)    soft assignment, Student's t, eq. (4)
+    sigma(x)       nearest         (b, d)    the centroid of each sample's cluster
+    g(sigma(x))    images[hard]    (b, ...)  its image, constant between two updates
+    h_1, h_2       --              (b,)      the two largest q, eq. (5)
+    beta_1, _2     thresholds      (2,)      least h_1, least h_1 - h_2
+    S bar          doubtful        (b,)      the conflicted samples, eq. (8); the others are S
+    tau            "conflicted"    --        their share, eq. (11)
+    gamma          --              --        weight of L_2, Section 5.2.4
+    =============  ==============  ========  =============================================
+
+Departures from the paper, and choices where it is silent or contradicts itself:
+
+1. Both losses are means over elements, (9) over features and batch, (12) over the embedding and batch;
+   the printed sums at a rate of 0.001 would be steps thousands of times as long. The official code
+   takes means too, and gamma is in their units.
+2. h_2 is the second of the sorted q. Eq. (5) takes the second *distinct* value: a sample half-way
+   between two centroids would have none at its side, and not be in doubt.
+3. The network sees an augmented batch. Assignments, and the images to reconstruct, are those of the
+   same samples as they are (the paper: "regularized by data augmentation"), as in the official code.
+4. Eq. (9) constructs the decoded centroid, the next paragraph the centroid's nearest sample instead.
+   By default mu is that sample's embedding, so that its decoded image is both, as in the official code.
+   The two readings are `target="decoded centroid"` and `target="neighbour"`, with mu from k-means.
+5. Both thresholds drop by the same, 0.3 of the first kappa over K (Section 4.2.1), so that beta_2 is
+   half of beta_1, eq. (10), at the start only. kappa = 0.3 K need be no integer from 1 to K.
+6. Whether the conflicted became fewer is asked every 140 steps, as in the official code (not printed).
+   The thresholds then drop and the centroids are computed anew; the answer to whether training stops
+   is that before the drop.
+7. (12) is as printed. The official code also draws conflicted samples to their own embedding without
+   augmentation: `consistency=True`.
+8. Batches are shuffled, k-means takes the best of 20 restarts, and the ranges of the augmentation are
+   those of the official code (none is printed). Samples that are no images are not augmented.
+9. A gradient longer than 100 is cut to that length: images in [0, 1] never reach it, but data on a
+   larger scale would make plain gradient descent diverge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
+from typing import ClassVar, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from recluster import spec
+from recluster.nets import autoencoder
+from recluster.nets.autoencoder import Autoencoder
+from recluster.parts import acai, pretraining
+from recluster.parts.assignment import squared_distances, student_t
+from recluster.parts.augmentation import augmented
+from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.kmeans import kmeans
+from recluster.parts.reconstruction import mean_error
+from recluster.spec import InputError, Step, fraction, one_of, positive
+
+TARGETS = ("decoded neighbour", "neighbour", "decoded centroid")
+LONGEST = 100.0  # departure 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(spec.Config):
+    """Hyper-parameters of DynAE, as printed in Section 5.1.3 unless said otherwise."""
+
+    method: ClassVar[str] = "dynae"
+    start: acai.Config | pretraining.Config | None = field(default_factory=acai.Config)
+    steps: int = 100_000  # MaxIter
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    tolerance: float = 0.01  # tol: stop when fewer than this share are conflicted
+    confidence: float = 0.3  # kappa over K
+    drop: float = 0.3  # nabla kappa over the first kappa
+    clustering_weight: float = 1.0  # gamma, eq. (14) and Section 5.2.4
+    refresh: int = 140  # steps between two counts of the conflicted: not printed, see departure 6
+    target: Literal["decoded neighbour", "neighbour", "decoded centroid"] = "decoded neighbour"
+    consistency: bool = False  # not in the paper, see departure 7
+    rotation: float = 10.0  # degrees either way: not printed, see departure 8
+    shift: float = 0.1  # of height and width either way: not printed, see departure 8
+
+    def __post_init__(self) -> None:
+        one_of("target", self.target, TARGETS)
+        positive(self, "steps", "batch_size", "learning_rate", "refresh")
+        fraction(self, "momentum", "tolerance", "confidence", "drop", "shift")
+        for name in ("clustering_weight", "rotation"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InputError(f"dynae: {name} must not be negative, got {getattr(self, name)}")
+        if not isinstance(self.start, acai.Config | pretraining.Config):
+            raise InputError(f"dynae starts from an autoencoder's pretraining, not {self.start!r}")
+
+    def shortened(self) -> Self:
+        """Nine steps from a shortened pretraining, with room for a drop after every third."""
+        start = self.start.shortened() if self.start else None
+        return replace(self, start=start, steps=9, refresh=3, batch_size=32, tolerance=0.0)
+
+
+def two_largest(soft: Tensor) -> tuple[Tensor, Tensor]:
+    """h_1 and h_2 (b,) of eq. (5), equal values counted as often as they occur."""
+    first, second = soft.topk(2, dim=1).values.unbind(1)
+    return first, second
+
+
+def conflicted(soft: Tensor, thresholds: Tensor) -> Tensor:
+    """Which rows of q (b, k) are in S bar, eq. (8), as booleans (b,); the others are S, eq. (13)."""
+    first, second = two_largest(soft)
+    least, margin = thresholds.unbind()
+    return (first < least) | (first - second < margin)
+
+
+def construction_loss(x: Tensor, outputs: Tensor, images: Tensor, doubtful: Tensor) -> Tensor:
+    """L_1, eq. (9): outputs (b, ...) against x where `doubtful` (b,), else against images (b, ...)."""
+    chosen = doubtful.view(-1, *[1] * (x.dim() - 1))
+    return mean_error(torch.where(chosen, x, images), outputs)
+
+
+def initial_thresholds(kappa: float, k: int) -> Tensor:
+    """Beta_1 and beta_2 (2,) of eq. (10)."""
+    return torch.tensor([kappa / k, kappa / k / 2])
+
+
+def dropped(thresholds: Tensor, nabla_kappa: float, k: int) -> Tensor:
+    """Both thresholds lower by nabla kappa / K, Section 4.2.1."""
+    return thresholds - nabla_kappa / k
+
+
+def clustering_loss(z: Tensor, nearest: Tensor, doubtful: Tensor) -> Tensor:
+    """L_2, eq. (12): z (b, d) to its centroid (b, d), but nothing for the `doubtful` (b,)."""
+    return (z - nearest).square().masked_fill(doubtful[:, None], 0).mean()
+
+
+class Model(nn.Module):
+    """The autoencoder; the centroids, their images and the thresholds, constant between updates."""
+
+    centroids: Tensor
+    images: Tensor
+    thresholds: Tensor
+
+    def __init__(self, network: Autoencoder, x: Tensor, k: int, config: Config) -> None:
+        super().__init__()
+        self.autoencoder = network
+        thresholds = initial_thresholds(config.confidence * k, k)
+        self.register_buffer("thresholds", thresholds.to(x.device))
+        centroids, images = centres(network, x, k, config.target)
+        self.register_buffer("centroids", centroids)
+        self.register_buffer("images", images)
+
+    def assign(self, x: Tensor) -> Tensor:
+        """Q (b, k) of x (b, ...), eq. (4) with alpha = 1."""
+        return student_t(self.autoencoder.encoder(x), self.centroids)
+
+    def conflicted(self, x: Tensor) -> Tensor:
+        """Which of x (b, ...) are conflicted now, as booleans (b,)."""
+        return conflicted(self.assign(x), self.thresholds)
+
+
+def centres(network: Autoencoder, x: Tensor, k: int, target: str) -> tuple[Tensor, Tensor]:
+    """Centroids (k, d) from k-means on x (n, ...), and their images (k, ...); departure 4."""
+    z = in_batches(network.encoder, x, network)
+    centroids = kmeans(z, k)[1]
+    neighbours = squared_distances(z, centroids).argmin(0)
+    if target == "neighbour":
+        return centroids, x[neighbours]
+    if target == "decoded neighbour":
+        centroids = z[neighbours]
+    return centroids, in_batches(network.decoder, centroids, network)
+
+
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
+    """Section 4.2 on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
+    if config.start is None or start is None:
+        raise InputError("dynae starts from an autoencoder's weights, and none were given")
+    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
+    network.load_state_dict(start)
+    model = Model(network.to(x.device), x, k, config)
+    weights = list(network.parameters())
+    optimiser = torch.optim.SGD(weights, lr=config.learning_rate, momentum=config.momentum)
+    means = Means()
+    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
+    step, converged = 0, False
+    before = in_batches(model.conflicted, x, model).sum()
+    for epoch in range(1, epochs + 1):
+        for rows in shuffled(x, config.batch_size):
+            if step > 0 and step % config.refresh == 0:
+                now = in_batches(model.conflicted, x, model).sum()
+                converged = now.item() < config.tolerance * len(x)
+                if not converged and now >= before:
+                    update(model, x, k, config)
+                before = now
+            if converged or step == config.steps:
+                break
+            batch = x[rows]
+            clean = in_batches(network.encoder, batch, network)  # targets carry no gradient
+            soft = student_t(clean, model.centroids)
+            hard = soft.argmax(1)
+            doubtful = conflicted(soft, model.thresholds)
+            z = network.encoder(augmented(batch, config.rotation, config.shift))
+            construction = construction_loss(batch, network.decoder(z), model.images[hard], doubtful)
+            clustering = clustering_loss(z, model.centroids[hard], doubtful)
+            if config.consistency:
+                clustering = clustering + clustering_loss(z, clean, ~doubtful)
+            optimiser.zero_grad()
+            (construction + config.clustering_weight * clustering).backward()  # eq. (14)
+            nn.utils.clip_grad_norm_(weights, LONGEST)
+            optimiser.step()
+            tau = doubtful.to(x.dtype).mean()  # eq. (11)
+            losses = {"construction": construction, "clustering": clustering, "conflicted": tau}
+            means.add(losses, len(rows))
+            step += 1
+        if means.count:
+            yield observed(model, epoch, epochs, means.take())
+        if converged:
+            return
+
+
+def update(model: Model, x: Tensor, k: int, config: Config) -> None:
+    """Out of local convergence, Section 4.2.1: new centroids and images, lower thresholds."""
+    centroids, images = centres(model.autoencoder, x, k, config.target)
+    model.centroids.copy_(centroids)
+    model.images.copy_(images)
+    nabla_kappa = config.drop * config.confidence * k
+    model.thresholds.copy_(dropped(model.thresholds, nabla_kappa, k))
+
+
+def observed(model: Model, epoch: int, epochs: int, curves: Mapping[str, Tensor]) -> Step:
+    """The step that an epoch leaves."""
+    network = model.autoencoder
+    return Step(
+        phase="clustering",
+        epoch=epoch,
+        epochs=epochs,
+        curves=curves,
+        modules={"model": model},
+        embed=lambda x: in_batches(network.encoder, x, model),
+        assign=lambda x: in_batches(model.assign, x, model),
+        exemplars=lambda: in_batches(network.decoder, model.centroids, model),
+    )

@@ -1,0 +1,139 @@
+"""Pretraining of DynAE (Section 4.1): ACAI (Berthelot et al., ICLR 2019) on augmented images.
+
+An autoencoder reconstructs, and decodes mixtures of two embeddings so well that a critic cannot read
+off them how much of each went in. Equations (6) and (7) are those of DynAE's paper, "Deep Clustering
+with a Dynamic Autoencoder" (Mrabah et al., 2020). One such run serves DynAE and the methods that it is
+compared with, DEC*, IDEC* and DC*.
+
+    ========  ==============  ========  ==================================================
+    symbol    name here       shape     meaning
+    ========  ==============  ========  ==================================================
+    x         batch           (b, ...)  samples after a random rotation and shift
+    z         z               (b, d)    embedding f(x)
+    x^        reconstruction  (b, ...)  g(z)
+    alpha     alpha           (b,)      share of the first embedding in a mixture
+    x^_alpha  mixture         (b, ...)  g(alpha f(x_1) + (1 - alpha) f(x_2))
+    gamma     gamma           (b,)      share of x where x and x^ are blended
+    lambda    --              --        weight of the deception
+    ========  ==============  ========  ==================================================
+
+Departures from the paper, and choices where it is silent:
+
+1. The squared errors are means over features and batch, not sums: lambda is that of ACAI, whose errors
+   are means, and the mean is what DynAE's own code takes.
+2. Alpha is drawn from [0, 1/2] for each sample, as ACAI has it (Section 5.1.3). Section 4.1 prints
+   [0, 1], where alpha of one order of a pair is 1 - alpha of the other: the same mixture, two answers.
+3. Gamma is drawn from [0, 1] as printed, but for each sample, not once an iteration.
+4. The partner of a sample is its neighbour in the shuffled batch; a sample alone in its batch is mixed
+   with itself.
+5. The critic is not printed. Ours has the encoder's layers and averages their outputs.
+6. Autoencoder and critic take their steps from the same mixtures; the order is not printed.
+7. The ranges of the augmentation are not printed. Ours are those of DynAE's own code: 10 degrees and a
+   tenth of the side either way. Samples that are no images are not augmented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from recluster import spec
+from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.critic import Critic
+from recluster.parts.augmentation import augmented
+from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.reconstruction import mean_error
+from recluster.spec import InputError, Step, fraction, one_of, positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(spec.Config):
+    """Settings of the pretraining, as printed in Section 5.1.3 unless said otherwise."""
+
+    method: ClassVar[str] = "acai"
+    network: str = "mlp"
+    embedding_size: int = 10
+    steps: int = 130_000
+    batch_size: int = 256
+    learning_rate: float = 1e-4  # of autoencoder and critic
+    deception_weight: float = (
+        0.5  # lambda, eq. (6): "as described in [49]", ACAI; 0 is a plain autoencoder
+    )
+    rotation: float = 10.0  # degrees either way: not printed, see departure 7
+    shift: float = 0.1  # of height and width either way: not printed, see departure 7
+
+    def __post_init__(self) -> None:
+        one_of("network", self.network, NETWORKS)
+        positive(self, "embedding_size", "steps", "batch_size", "learning_rate")
+        fraction(self, "shift")
+        for name in ("deception_weight", "rotation"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InputError(f"acai: {name} must not be negative, got {getattr(self, name)}")
+
+    def shortened(self) -> Self:
+        """Five steps."""
+        return replace(self, steps=5, batch_size=32)
+
+
+def mixed(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    """`share` (b,) of one (b, ...) and the rest of the other: the mixtures of Section 4.1, eq. (7)."""
+    share = share.view(-1, *[1] * (one.dim() - 1))
+    return share * one + (1 - share) * other
+
+
+def deception(believed: Tensor) -> Tensor:
+    """Second term of eq. (6): the critic's answers (b,) to mixtures, which should be 0."""
+    return believed.square().mean()
+
+
+def critic_error(believed: Tensor, alpha: Tensor, unmixed: Tensor) -> Tensor:
+    """Eq. (7): the answers (b,) to mixtures should be alpha (b,), those to unmixed samples (b,) 0."""
+    return (believed - alpha).square().mean() + unmixed.square().mean()
+
+
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
+    """Train an autoencoder and its critic on x (n, ...); `k` is not used. Yields once an epoch."""
+    shape = tuple(x.shape[1:])
+    model = autoencoder(config.network, shape, config.embedding_size).to(x.device)
+    critic = Critic(autoencoder(config.network, shape, config.embedding_size).encoder).to(x.device)
+    optimiser = adam(model.parameters(), config.learning_rate)
+    critic_optimiser = adam(critic.parameters(), config.learning_rate)
+    means = Means()
+    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
+    step = 0
+    for epoch in range(1, epochs + 1):
+        for rows in shuffled(x, config.batch_size)[: config.steps - step]:
+            batch = augmented(x[rows], config.rotation, config.shift)
+            alpha, gamma = torch.rand(2, len(rows), device=x.device)
+            alpha = alpha / 2  # departure 2
+            z = model.encoder(batch)
+            reconstruction = model.decoder(z)
+            mixture = model.decoder(mixed(z, z.roll(1, 0), alpha))
+            losses = {
+                "reconstruction": mean_error(batch, reconstruction),
+                "deception": deception(critic(mixture)),
+            }
+            loss = losses["reconstruction"] + config.deception_weight * losses["deception"]  # eq. (6)
+            optimiser.zero_grad()
+            loss.backward(inputs=list(model.parameters()))  # the critic does not learn to be deceived
+            optimiser.step()
+            unmixed = critic(mixed(batch, reconstruction.detach(), gamma))
+            losses["critic"] = critic_error(critic(mixture.detach()), alpha, unmixed)  # eq. (7)
+            critic_optimiser.zero_grad()
+            losses["critic"].backward()
+            critic_optimiser.step()
+            means.add(losses, len(rows))
+            step += 1
+        yield Step(
+            phase="pretraining",
+            epoch=epoch,
+            epochs=epochs,
+            curves=means.take(),
+            modules={"autoencoder": model, "critic": critic},
+            embed=lambda x: in_batches(model.encoder, x, model),
+        )

@@ -1,0 +1,34 @@
+"""Small random rotations and shifts of images, a whole batch at once on the device it lies on."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+IMAGE = 4  # axes of a batch of images: sample, channel, row, column
+
+
+def augmented(x: Tensor, rotation: float, shift: float) -> Tensor:
+    """Images (n, c, h, w), each turned and shifted at random; anything else comes back as it is.
+
+    Angles are uniform within `rotation` degrees either way, shifts within `shift` of height and width.
+    """
+    if x.dim() != IMAGE or rotation == shift == 0:
+        return x
+    angle, down, right = 2 * torch.rand(3, len(x), device=x.device, dtype=x.dtype) - 1
+    return moved(x, rotation * angle, shift * torch.stack([down, right], dim=1))
+
+
+def moved(x: Tensor, angles: Tensor, shifts: Tensor) -> Tensor:
+    """Images (n, c, h, w) sampled at places turned by `angles` (n,) and moved by `shifts` (n, 2).
+
+    Angles are degrees about the centre, shifts shares of height and width. Between pixels the value is
+    interpolated, beyond the edge it is the edge's.
+    """
+    height, width = x.shape[2:]
+    radians = torch.deg2rad(angles)
+    cosine, sine = radians.cos(), radians.sin()
+    # The grid's coordinates run from -1 to 1 along both sides, so that turning must know their ratio.
+    down, right = 2 * shifts.unbind(1)[0], 2 * shifts.unbind(1)[1]
+    rows = [cosine, -sine * height / width, right, sine * width / height, cosine, down]
+    places = affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(x.shape), align_corners=False)
+    return grid_sample(x, places, padding_mode="border", align_corners=False)
