@@ -49,6 +49,15 @@ page.order("pcx.table6", "acc")
 page.order("pcx.table6", "nmi")
 
 # %% [markdown]
+# ## Beyond the paper
+#
+# The paper starts from random weights and random centroids. What if PC-X starts where IDEC does, from a
+# pretrained autoencoder and k-means?
+
+# %% tags=["remove-input"]
+page.table("pcx.start")
+
+# %% [markdown]
 # ## Departures
 
 # %% tags=["remove-input"]

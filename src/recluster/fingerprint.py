@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from math import isclose
+from math import isclose, isfinite
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ def fingerprint(config: Config) -> tuple[float, ...]:
 def _measured(config: Config) -> tuple[float, ...]:
     steps = _train(_data(), config)
     values = [float(step.curves[name]) for step in steps for name in sorted(step.curves)]
+    if not all(map(isfinite, values)):
+        raise FloatingPointError(f"{config.method}: its first losses are not finite")
     return tuple(float(f"{value:.5g}") for value in values)
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,9 @@ def execute(
     started = datetime.now(UTC).isoformat(timespec="seconds")
     observer = Observer(run, data, x, watch)
     error = None
+    behaviour: tuple[float, ...] = ()
     try:
+        behaviour = fingerprint.fingerprint(run.config)
         start = start_weights(run, store, x, observer)
         observer.follow(train(x, data.k, run.config, run.seed, start))
         observer.score_last()
@@ -122,7 +125,7 @@ def execute(
             "config": run.config.canonical(),
         },
         status=FAILED if error else FINISHED,
-        fingerprint=list(fingerprint.fingerprint(run.config)),
+        fingerprint=list(behaviour),
         scores={} if error else observer.scores,
         curves={} if error else observer.curves,
         scored={} if error else observer.scored,
@@ -134,7 +137,7 @@ def execute(
         error=error,
     )
     if error is None and observer.last is not None and "autoencoder" in observer.last.modules:
-        keep_weights(run, observer.last)  # a run that others start from
+        keep_weights(run, record, observer.last)  # a run that others start from
     return store.write(record, {} if error else observer.arrays)
 
 
@@ -192,6 +195,8 @@ class Observer:
             "sample_classes": self.data.y[rows].astype(np.uint16),
             "sample_embedding": step.embed(sample).cpu().numpy(),
         }
+        if not np.isfinite(self.arrays["sample_embedding"]).all():
+            raise FloatingPointError(f"{self.run.method}: the last step left an embedding not finite")
         for name, view in step.views.items():
             self.arrays[f"sample_{name}"] = view(sample).cpu().numpy()
         if step.exemplars is not None:
@@ -202,24 +207,37 @@ def start_weights(run: Run, store: Store, x: Tensor, observer: Observer) -> Weig
     """The weights that the run starts from: out of the cache, else by doing that run first."""
     if run.start is None:
         return None
-    path = CACHE / f"{run.start.name}.pt"
     record = store.find(run.start)
-    if record is None or not current(record, run.start) or not path.exists():
+    weights = None
+    if record is not None and current(record, run.start):
+        weights = kept_weights(run.start, record, x.device)
+    if record is None or weights is None:
         record = execute(run.start, store, device=str(x.device), watch=observer.watch)
-    if record.status == FAILED:
-        raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
+        if record.status == FAILED:
+            raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
+        weights = kept_weights(run.start, record, x.device)
     observer.seconds["start"] = record.seconds["total"]
-    weights: Weights = torch.load(path, map_location=x.device, weights_only=True)
     return weights
 
 
-def keep_weights(run: Run, step: Step) -> None:
-    """Put a pretraining's weights into the cache, under the run's name, in one move."""
+def keep_weights(run: Run, record: Record, step: Step) -> None:
+    """Put a pretraining's weights into the cache, with the start of the run that made them."""
     CACHE.mkdir(parents=True, exist_ok=True)
     path = CACHE / f"{run.name}.pt"
     scratch = path.with_suffix(f".{time.time_ns()}")
-    torch.save(weights_of(step), scratch)
+    torch.save({"started": record.started, "weights": weights_of(step)}, scratch)
     scratch.replace(path)
+
+
+def kept_weights(run: Run, record: Record, device: torch.device) -> Weights | None:
+    """The weights of this very record, or None where they are lost, damaged or another's."""
+    path = CACHE / f"{run.name}.pt"
+    try:
+        kept = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, UnpicklingError):
+        return None
+    weights: Weights = kept["weights"]
+    return weights if kept["started"] == record.started else None
 
 
 def current(record: Record, run: Run) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -68,17 +69,30 @@ class Config:
 
 
 def positive(config: Config, *names: str) -> None:
-    """Raise `InputError` unless the named fields are greater than zero."""
-    for name in names:
-        if not getattr(config, name) > 0:
-            raise InputError(f"{config.method}: {name} must be positive, got {getattr(config, name)}")
+    """Raise `InputError` unless the named fields are finite and greater than zero."""
+    _numbers(config, names, "positive", lambda value: value > 0)
+
+
+def not_negative(config: Config, *names: str) -> None:
+    """Raise `InputError` unless the named fields are finite and zero or more."""
+    _numbers(config, names, "zero or more", lambda value: value >= 0)
 
 
 def fraction(config: Config, *names: str) -> None:
     """Raise `InputError` unless the named fields lie in [0, 1]."""
+    _numbers(config, names, "in [0, 1]", lambda value: 0 <= value <= 1)
+
+
+def _numbers(config: Config, names: Iterable[str], rule: str, holds: Callable[[float], bool]) -> None:
+    types = {field.name: field.type for field in dataclasses.fields(config)}
     for name in names:
-        if not 0 <= getattr(config, name) <= 1:
-            raise InputError(f"{config.method}: {name} must lie in [0, 1], got {getattr(config, name)}")
+        value = getattr(config, name)
+        whole = types[name] in (int, "int")
+        kind = int if whole else (int, float)
+        number = isinstance(value, kind) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not holds(value):
+            noun = "a whole number, " if whole else ""
+            raise InputError(f"{config.method}: {name} must be {noun}{rule}, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class Record:
     Attributes:
         run: method, data set, seed, scale and the whole config, as JSON values.
         status: "finished" or "failed"; a failed record holds no scores.
-        fingerprint: the method's behaviour at the time, see `recluster.methods.fingerprint`.
+        fingerprint: the method's behaviour at the time, see `recluster.fingerprint`.
         scores: metric to value; ACC, NMI and ARI as fractions.
         curves: name to a value for each epoch; the last phase's.
         scored: "epoch" and the scores at those epochs, for curves that need the labels.
@@ -101,15 +101,15 @@ class Store:
     def write(self, record: Record, arrays: Mapping[str, Array]) -> Record:
         """Write atomically; an older record of the same run is replaced, then its arrays removed."""
         folder = self.root / folder_name(record)
-        folder.mkdir(parents=True, exist_ok=True)
+        content = packed(arrays) if arrays else b""
         if arrays:
-            content = packed(arrays)
             digest = hashlib.sha256(content).hexdigest()
-            file = f"arrays-{digest[:12]}.npz"
-            replace_atomically(folder / file, content)
-            listing = {"file": file, "sha256": digest, "names": sorted(arrays)}
+            listing = {"file": f"arrays-{digest[:12]}.npz", "sha256": digest, "names": sorted(arrays)}
             record = dataclasses.replace(record, arrays=listing)
         text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False) + "\n"
+        folder.mkdir(parents=True, exist_ok=True)
+        if arrays:
+            replace_atomically(folder / record.arrays["file"], content)
         replace_atomically(folder / "record.json", text.encode())
         for path in folder.glob("arrays-*.npz"):
             if path.name != record.arrays.get("file"):
@@ -177,7 +177,7 @@ def read(folder: Path) -> Record:
             found = hashlib.sha256((folder / record.arrays["file"]).read_bytes()).hexdigest()
             if found != record.arrays["sha256"]:
                 raise ValueError(f"{record.arrays['file']} does not have the recorded SHA-256")
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
         reason = f"{type(problem).__name__}: {problem}"
         raise InputError(
             f"the record {path} does not validate ({reason}); move its folder away and run it again"
@@ -199,9 +199,10 @@ def parsed(content: Any) -> Record:
     if missing := {"method", "dataset", "seed", "scale", "config"} - set(record.run):
         raise ValueError(f"run lacks {', '.join(sorted(missing))}")
     numbers = [*record.scores.values(), *record.seconds.values(), *record.fingerprint]
+    numbers.append(record.memory_mb)
     for curve in [*record.curves.values(), *record.scored.values()]:
         numbers += curve
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers):
         raise ValueError("a score, a time or a curve holds something that is not a finite number")
     if (record.status == FAILED) != (record.error is not None) or (record.error and record.scores):
         raise ValueError("a failed record holds its traceback and no scores, a finished one neither")

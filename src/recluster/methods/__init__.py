@@ -6,8 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from recluster.methods import idec, kmeans, pcx
-from recluster.parts import pretraining
+from recluster.methods import (
+    dcn,
+    dcss,
+    dec,
+    dkm,
+    dynae,
+    idec,
+    kmeans,
+    pcx,
+    shallow,
+    ulhe,
+    vade,
+)
+from recluster.parts import acai, pretraining
 from recluster.spec import Config, Step
 
 
@@ -24,8 +36,21 @@ def _method(page: Any) -> Method:
 
 
 METHODS = {
+    # pretraining: runs that others start from
     "ae": _method(pretraining),
+    "acai": _method(acai),
+    "ulhe-ae": Method(ulhe.Pretraining, ulhe.pretrain),
+    # baselines
     "kmeans": _method(kmeans),
+    "shallow": _method(shallow),
+    "dec": _method(dec),
     "idec": _method(idec),
+    "dcn": _method(dcn),
+    "dkm": _method(dkm),
+    "vade": _method(vade),
+    # the papers' own
     "pcx": _method(pcx),
+    "ulhe": _method(ulhe),
+    "dynae": _method(dynae),
+    "dcss": _method(dcss),
 }

@@ -33,22 +33,21 @@ Departures from the paper, and choices where it is silent or contradicts itself:
    The two readings are `target="decoded centroid"` and `target="neighbour"`, with mu from k-means.
 5. Both thresholds drop by the same, 0.3 of the first kappa over K (Section 4.2.1), so that beta_2 is
    half of beta_1, eq. (10), at the start only. kappa = 0.3 K need be no integer from 1 to K.
-6. Whether the conflicted became fewer is asked every 140 steps, as in the official code (not printed).
-   The thresholds then drop and the centroids are computed anew; the answer to whether training stops
-   is that before the drop.
+6. The conflicted are counted every 140 steps, as in the official code (not printed), and once before
+   the first. Where a count would both stop training and drop the thresholds, training stops.
 7. (12) is as printed. The official code also draws conflicted samples to their own embedding without
    augmentation: `consistency=True`.
 8. Batches are shuffled, k-means takes the best of 20 restarts, and the ranges of the augmentation are
    those of the official code (none is printed). Samples that are no images are not augmented.
-9. A gradient longer than 100 is cut to that length: images in [0, 1] never reach it, but data on a
-   larger scale would make plain gradient descent diverge.
+9. A gradient longer than 100 is cut to that length. On images in [0, 1] its length is about 1 at
+   gamma = 1; on data of a thousand times that scale plain gradient descent would diverge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, inf
+from math import ceil
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -63,7 +62,7 @@ from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
-from recluster.spec import InputError, Step, fraction, one_of, positive
+from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 TARGETS = ("decoded neighbour", "neighbour", "decoded centroid")
 LONGEST = 100.0  # departure 9
@@ -93,9 +92,7 @@ class Config(spec.Config):
         one_of("target", self.target, TARGETS)
         positive(self, "steps", "batch_size", "learning_rate", "refresh")
         fraction(self, "momentum", "tolerance", "confidence", "drop", "shift")
-        for name in ("clustering_weight", "rotation"):
-            if not 0 <= getattr(self, name) < inf:
-                raise InputError(f"dynae: {name} must not be negative, got {getattr(self, name)}")
+        not_negative(self, "clustering_weight", "rotation")
         if not isinstance(self.start, acai.Config | pretraining.Config):
             raise InputError(f"dynae starts from an autoencoder's pretraining, not {self.start!r}")
 
@@ -188,12 +185,12 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     means = Means()
     epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
     step, converged = 0, False
-    before = in_batches(model.conflicted, x, model).sum()
+    before = int(in_batches(model.conflicted, x, model).sum())
     for epoch in range(1, epochs + 1):
         for rows in shuffled(x, config.batch_size):
             if step > 0 and step % config.refresh == 0:
-                now = in_batches(model.conflicted, x, model).sum()
-                converged = now.item() < config.tolerance * len(x)
+                now = int(in_batches(model.conflicted, x, model).sum())
+                converged = now < config.tolerance * len(x)
                 if not converged and now >= before:
                     update(model, x, k, config)
                 before = now

@@ -33,12 +33,13 @@ from torch import Tensor, nn
 from recluster import spec
 from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import pretraining
+from recluster.parts import acai, pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
-from recluster.spec import InputError, Step, fraction, positive
+from recluster.spec import InputError, Step, fraction, not_negative, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Config(spec.Config):
     """Settings of IDEC from its paper and the authors' code."""
 
     method: ClassVar[str] = "idec"
-    start: pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
     steps: int = 20_000  # at most
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -56,21 +57,15 @@ class Config(spec.Config):
 
     def __post_init__(self) -> None:
         positive(self, "steps", "batch_size", "learning_rate", "refresh")
+        not_negative(self, "divergence_weight")
         fraction(self, "tolerance")
-        if not isinstance(self.start, pretraining.Config):
+        if not isinstance(self.start, acai.Config | pretraining.Config):
             raise InputError(f"idec starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
         """Nine steps from a shortened pretraining, with a new target after every fourth."""
         start = self.start.shortened() if self.start else None
         return replace(self, start=start, steps=9, refresh=4, batch_size=32, tolerance=0.0)
-
-
-def divergence(target: Tensor, soft: Tensor) -> Tensor:
-    """Mean over samples of KL(p || q), eq. (3) of the paper; p and q are (b, k)."""
-    tiny = torch.finfo(soft.dtype).tiny
-    ratio = target.clamp_min(tiny).log() - soft.clamp_min(tiny).log()
-    return (target * ratio).sum(1).mean()
 
 
 class Model(nn.Module):

@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 
 from recluster import spec
 from recluster.nets import autoencoder
-from recluster.parts import pretraining
+from recluster.parts import acai, pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import in_batches
 from recluster.parts.kmeans import RESTARTS, kmeans
@@ -34,7 +34,7 @@ class Config(spec.Config):
 
     def __post_init__(self) -> None:
         positive(self, "restarts")
-        if not isinstance(self.start, pretraining.Config | None):
+        if not isinstance(self.start, acai.Config | pretraining.Config | None):
             raise InputError(f"kmeans can start from an autoencoder, not from {self.start!r}")
 
     def shortened(self) -> Self:
@@ -64,7 +64,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     shape = tuple(x.shape[1:])
     encoder: nn.Module = nn.Flatten()
     decoder: nn.Module = nn.Unflatten(1, shape)
-    if isinstance(config.start, pretraining.Config) and start is not None:
+    if isinstance(config.start, acai.Config | pretraining.Config) and start is not None:
         network = autoencoder(config.start.network, shape, config.start.embedding_size)
         network.load_state_dict(start)
         encoder, decoder = network.to(x.device).encoder, network.decoder

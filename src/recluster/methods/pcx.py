@@ -53,11 +53,12 @@ from torch.nn.functional import one_hot
 
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
+from recluster.parts import pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
-from recluster.spec import Step, fraction, one_of, positive
+from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 CENTROID_UPDATES = ("average", "proximal", "running sums", "fixed")
 
@@ -87,13 +88,24 @@ class Config(spec.Config):
         one_of("centroid update", self.centroid_update, CENTROID_UPDATES)
         positive(self, "embedding_size", "epochs", "batch_size", "learning_rate", "sharpness")
         positive(self, "smoothing")
+        not_negative(self, "burn_in", "clustering_weight", "entropy_weight")
         fraction(self, "momentum")
-        if min(self.burn_in, self.clustering_weight, self.entropy_weight) < 0:
-            raise spec.InputError("pcx: burn_in and the weights of the losses must not be negative")
+        if self.centroid_update == "proximal" and self.momentum in (0, 1):
+            raise InputError("pcx: the proximal update needs a momentum between 0 and 1, not at an end")
+        self._check_start()
+
+    def _check_start(self) -> None:
+        if self.start is None:
+            return
+        ours = (self.network, self.embedding_size)
+        start = self.start
+        if not isinstance(start, pretraining.Config) or (start.network, start.embedding_size) != ours:
+            raise InputError(f"pcx starts from an autoencoder of the same network, not from {start!r}")
 
     def shortened(self) -> Self:
-        """Three epochs, the last with the entropy term."""
-        return replace(self, epochs=3, burn_in=2, batch_size=32)
+        """Four epochs, from the second on with the entropy term."""
+        start = self.start.shortened() if self.start else None
+        return replace(self, start=start, epochs=4, burn_in=1, batch_size=96)
 
 
 def soft_assignment(z: Tensor, centroids: Tensor, sharpness: float) -> Tensor:

@@ -4,51 +4,52 @@ An autoencoder learns embeddings of norm one; then its encoder alone is trained 
 turn towards their centroid, norms stay at one, the clusters' directions repel one another like charges
 on a sphere, and the members of a cluster become parallel. Samples enter from easy to hard.
 
-    ========  =========  ======  ====================================================
-    symbol    name here  shape   meaning
-    ========  =========  ======  ====================================================
-    F_w(x)    z          (b, d)  embedding
-    --        u          (b, d)  its direction, z / |z|
-    M         centroids  (k, d)  unit vectors that move once an epoch, eq. (8)
-    s         labels     (n,)    index of the one in each column, eq. (6)
-    M         --         (k, d)  in eq. (11) alone: directions of the batch's clusters
-    C_k       --         --      the samples of cluster k; |C_k| is `sizes` (k,)
-    lambda    *_weight   --      lambda_0 norm, lambda_1 uniformity, lambda_2 compactness
-    ========  =========  ======  ====================================================
+    =======  =========  ======  ======================================================
+    symbol   name here  shape   meaning
+    =======  =========  ======  ======================================================
+    F_w(x)   z          (b, d)  embedding; u (b, d) is its direction z / |z|
+    M        centroids  (k, d)  unit vectors that move once an epoch, eq. (8)
+    M        --         (k, d)  in eq. (11) alone: directions of the batch's clusters
+    s        labels     (n,)    index of the one in each column, eq. (6)
+    |C_k|    sizes      (k,)    number of samples in each cluster
+    lambda   *_weight   --      0: norm, 1: uniformity, 2: compactness
+    =======  =========  ======  ======================================================
 
-Stage 1 is a run of its own (`Pretraining`, `pretrain`), which the four models of Table 2 share: Model 1
-has `uniformity_weight` and `compactness_weight` zero, Model 2 the second, Model 3 the first, Model 4
-neither. The paper does not say whether lambda_0 stays in Models 1 to 3; here it does.
+Stage 1 (`Pretraining`, `pretrain`) is a run of its own, which all models of Table 2 share. Model 1 is
+`uniformity_weight=0` and `compactness_weight=0`, Model 2 the latter, Model 3 the former, 4 the default.
 
 Departures from the paper, and choices where it is silent:
 
-1. Eq. (3) is divided by the number of features, which is a learning rate of 0.10 for each feature. As
-   printed, a sum over features at 0.10, it overflows within ten steps on MNIST.
-2. The embedding is linear. Section 4.2 reads as if it were rectified; then all cosines are positive,
-   centroids can at best be orthogonal, and units die. `embedding="relu"` is that reading.
-3. Gradients longer than `longest_gradient` are shortened to it (not printed): those of eq. (11) and of
-   a cosine near z = 0 have no bound.
-4. The diagonal of eq. (11) is infinite, and the paper counts it as zero: it is left out. No other gap
-   1 - m_i.m_j counts as less than 1e-4. Clusters without samples in the batch are left out too.
-5. Eq. (12) takes u for z: the proof below it assumes unit norm, and with z as it is the sum has no
-   lower bound. As a sum over pairs it outweighs the mean of eq. (4) some hundredfold and grows with the
-   batch; `compactness="pair mean"` divides by the number of pairs.
-6. An "iteration" of stage 2 is an epoch: the paper updates weights "every 100 epochs" of 300 iterations.
-   Eqs. (6) and (8) are evaluated once an epoch on all samples, eq. (13) on batches.
-7. Self-paced learning is not defined. At the start of each of three stages the samples of every
-   cluster are ranked by cosine to its centroid; the first third, two thirds, then all are trained on.
-   One ranking of all samples could leave whole clusters out.
-8. The stopping rule, eq. (14), is read only after the first epoch of the last stage: before any
-   training nothing changes, and earlier the hard samples would never enter.
-9. k-means by cosine (eqs. (5) to (7)) starts as k-means++ does, 20 times (not printed). A cluster
+1. Eq. (3) is divided by the number of features: a sum over them at the printed rate of 0.10 overflows
+   within ten steps on MNIST.
+2. The embedding is linear. Section 4.2 reads as if it were rectified: then no cosine is negative,
+   centroids are orthogonal at best, and units die. `embedding="relu"` is that reading.
+3. Gradients longer than `longest_gradient` are cut to it (not printed): the slopes of eq. (11) and of a
+   cosine near z = 0 have no bound. Both limits lie above what a sound run on small digits reaches.
+4. The diagonal of eq. (11), 1/0, counts as 0, as the text has it; so do clusters without samples in the
+   batch. No other 1 - m_i.m_j counts as less than 1e-4.
+5. Eq. (12) takes u for z, for which alone it has a lower bound (its proof assumes |z| = 1), and a mean
+   over a cluster's pairs. The printed sum, `compactness="sum"`, outweighs eq. (4) some hundredfold at
+   batch 256; at the printed rate it overflows on small digits, and ends in one cluster where gradients
+   are cut.
+6. "Iteration" in Algorithm 1 is an epoch (Section 4.2 re-weights 300 iterations "every 100 epochs"):
+   lines 7 and 8 take all samples, line 9 goes through them in batches.
+7. Self-paced learning is not defined. Here the samples of each cluster are ranked by cosine to its
+   centroid as a stage begins; its first third, two thirds, then all are trained on. A common ranking
+   could leave whole clusters out.
+8. Eq. (14) stops only in the last stage, or the hard samples might never enter, and never after the
+   first epoch, when nothing can have changed.
+9. k-means by cosine takes the best of 20 starts drawn as k-means++ does (not printed); a cluster
    without samples keeps its centroid.
-10. Glorot's initial weights, zero biases, linear output (not printed).
+10. lambda_0 stays on in Models 1 to 3 (not said). Weights start as Glorot's, biases at zero, and the
+    output is linear (not printed).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -60,19 +61,16 @@ from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.hypersphere import (
-    RESTARTS,
+    energy,
     gathered,
-    hyperspherical_energy,
     most_similar,
     redirected,
     spherical_kmeans,
     unit,
 )
+from recluster.parts.kmeans import RESTARTS
 from recluster.parts.reconstruction import summed_error
-from recluster.spec import InputError, Step, fraction, one_of, positive
-
-EMBEDDINGS = ("linear", "relu")
-COMPACTNESS = ("sum", "pair mean")
+from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +84,10 @@ class Pretraining(spec.Config):
     batch_size: int = 256
     learning_rate: float = 0.10  # see departure 1
     momentum: float = 0.90
-    longest_gradient: float = 10.0  # not printed, see departure 3
+    longest_gradient: float = 1.0  # not printed, see departure 3
 
     def __post_init__(self) -> None:
-        one_of("embedding", self.embedding, EMBEDDINGS)
+        one_of("embedding", self.embedding, ("linear", "relu"))
         positive(self, "embedding_size", "epochs", "batch_size", "learning_rate", "longest_gradient")
         fraction(self, "momentum")
 
@@ -111,19 +109,17 @@ class Config(spec.Config):
     norm_weight: float = 2.00  # lambda_0
     uniformity_weight: float = 0.08  # lambda_1; 0 in Models 1 and 3 of Table 2
     compactness_weight: float = 0.40  # lambda_2; 0 in Models 1 and 2 of Table 2
-    compactness: Literal["sum", "pair mean"] = "sum"  # eq. (12) as printed; see departure 5
+    compactness: Literal["pair mean", "sum"] = "pair mean"  # "sum" is printed, see departure 5
     stages: int = 3  # of the self-paced schedule, 100 epochs each; see departure 7
     tolerance: float = 0.001  # eta, eq. (14)
     restarts: int = RESTARTS  # not printed, see departure 9
-    longest_gradient: float = 10.0  # not printed, see departure 3
+    longest_gradient: float = 100.0  # not printed, see departure 3
 
     def __post_init__(self) -> None:
-        one_of("compactness", self.compactness, COMPACTNESS)
+        one_of("compactness", self.compactness, ("pair mean", "sum"))
         positive(self, "epochs", "batch_size", "learning_rate", "stages", "restarts", "longest_gradient")
         fraction(self, "momentum", "tolerance")
-        for name in ("norm_weight", "uniformity_weight", "compactness_weight"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"ulhe: {name} must not be negative, got {getattr(self, name)}")
+        not_negative(self, "norm_weight", "uniformity_weight", "compactness_weight")
         if not isinstance(self.start, Pretraining):
             raise InputError(f"ulhe starts from its own pretraining, not from {self.start!r}")
 
@@ -135,7 +131,8 @@ class Config(spec.Config):
 
 def norm_loss(z: Tensor) -> Tensor:
     """Mean squared distance of the norms of z (b, d) from one, eq. (2)."""
-    return (z.norm(dim=1) - 1).square().mean()
+    norms: Tensor = z.norm(dim=1)
+    return (norms - 1).square().mean()
 
 
 def clustering_loss(u: Tensor, nearest: Tensor) -> Tensor:
@@ -156,10 +153,10 @@ def uniformity_loss(u: Tensor, labels: Tensor, k: int) -> Tensor:
     Every pair stands there twice and without the 2 of eq. (10), so it is four times the energy.
     """
     sums, sizes = gathered(u, labels, k)
-    return 4 * hyperspherical_energy(unit(sums), sizes > 0)
+    return 4 * energy(unit(sums), sizes > 0)
 
 
-def compactness_loss(u: Tensor, labels: Tensor, k: int, reduction: str = "sum") -> Tensor:
+def compactness_loss(u: Tensor, labels: Tensor, k: int, reduction: str) -> Tensor:
     """Sum, or mean, of 1 - u_i.u_j over all pairs of a cluster, averaged over clusters, eq. (12).
 
     Since the sum is |C_k|^2 - |sum of u_i|^2, no pair is ever formed.
@@ -262,12 +259,14 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model.centroids.copy_(centroids)
     descend = descent(model, config)
     means = Means()
+    stage, chosen = 0, torch.empty(0)
     for epoch in range(1, config.epochs + 1):
         u = in_batches(model.directions, x, model)
         before, labels = labels, most_similar(u, model.centroids)  # line 7
         model.centroids.copy_(moved(model.centroids, u, labels))  # line 8
-        stage = -(-epoch * config.stages // config.epochs)
-        if epoch == 1 or stage > -(-(epoch - 1) * config.stages // config.epochs):
+        due = ceil(epoch * config.stages / config.epochs)
+        if due > stage:  # departure 7
+            stage = due
             closeness = (u * model.centroids[labels]).sum(1)
             chosen = easiest(closeness, labels, k, stage, config.stages)
         for picked in shuffled(chosen, config.batch_size):  # line 9
@@ -280,27 +279,19 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
                 "uniformity": uniformity_loss(u, own, k),
                 "compactness": compactness_loss(u, own, k, config.compactness),
             }
-            descend(
-                losses["clustering"]
-                + config.norm_weight * losses["norm"]
-                + config.uniformity_weight * losses["uniformity"]
-                + config.compactness_weight * losses["compactness"]
-            )  # eq. (13)
+            loss = losses["clustering"] + config.norm_weight * losses["norm"]
+            loss = loss + config.uniformity_weight * losses["uniformity"]
+            descend(loss + config.compactness_weight * losses["compactness"])  # eq. (13)
             means.add(losses, len(rows))
         changed = change(before, labels)
-        yield observed(model, epoch, config.epochs, {**means.take(), "changed": changed})
+        yield Step(
+            phase="clustering",
+            epoch=epoch,
+            epochs=config.epochs,
+            curves={**means.take(), "changed": changed},
+            modules={"model": model},
+            embed=lambda x: in_batches(model.encoder, x, model),
+            assign=lambda x: in_batches(model.assign, x, model),
+        )
         if stage == config.stages and epoch > 1 and changed.item() < config.tolerance:
             return  # lines 10 and 11
-
-
-def observed(model: Model, epoch: int, epochs: int, curves: Mapping[str, Tensor]) -> Step:
-    """The step that an epoch leaves; the decoder is gone, so there are no exemplars."""
-    return Step(
-        phase="clustering",
-        epoch=epoch,
-        epochs=epochs,
-        curves=curves,
-        modules={"model": model},
-        embed=lambda x: in_batches(model.encoder, x, model),
-        assign=lambda x: in_batches(model.assign, x, model),
-    )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.conv import convolutional
+from recluster.nets.dcss_conv import bottlenecked
 from recluster.nets.mlp import perceptron
 from recluster.spec import one_of
 
-NETWORKS = {"mlp": perceptron, "conv": convolutional}
+NETWORKS = {"mlp": perceptron, "conv": convolutional, "dcss-conv": bottlenecked}
 
 
 def autoencoder(network: str, shape: Sequence[int], embedding_size: int) -> Autoencoder:

@@ -9,8 +9,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from recluster.nets import NETWORKS, autoencoder
 from recluster.spec import InputError
 
+ENCODERS = ("resnet", *NETWORKS)
 STAGES = 4
 LARGE = 64  # pixels a side, from which on the stem halves the image
 
@@ -39,7 +41,7 @@ class Block(nn.Module):
 
 
 def resnet18(shape: Sequence[int], features: int = 512) -> nn.Sequential:
-    """Images (b, c, h, w) to (b, features); a fewer `features` make every stage narrower."""
+    """Images (b, c, h, w) to (b, features); fewer `features` make every stage narrower."""
     if len(shape) != 3:
         raise InputError(
             f"a residual network needs images (channels, height, width), got samples of shape "
@@ -59,6 +61,13 @@ def resnet18(shape: Sequence[int], features: int = 512) -> nn.Sequential:
         stages += [Block(inputs, outputs, 2 if stage else 1), Block(outputs, outputs, 1)]
     network = nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return network.apply(initialise)
+
+
+def encoder(network: str, shape: Sequence[int], features: int) -> nn.Module:
+    """Samples (b, *shape) to (b, features): a ResNet-18, or the encoder of a named autoencoder."""
+    if network == "resnet":
+        return resnet18(shape, features)
+    return autoencoder(network, shape, features).encoder
 
 
 def initialise(module: nn.Module) -> None:

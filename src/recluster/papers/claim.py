@@ -153,28 +153,37 @@ def grid(text: str, *, transposed: bool = False) -> tuple[Cell, ...]:
 
     The first line names, between bars, each group of columns and its columns: `mnist: acc nmi ari`.
     Every other line is a row: its name, then one value a column. `*97.5*` is bold, `_95.3_`
-    underlined, `97.5±0.2` has a deviation, `?` is lost in our copy of the text, and anything that is
-    not a number is kept as a mark. `transposed`: the groups are rows' names (`PC-X:` and so on) and
-    each line begins `dataset metric`.
+    underlined, `97.5±0.2` has a deviation, `?` is lost in our copy of the text, `-` is nothing, and
+    anything else that is not a number is kept as a mark. `transposed`: the groups are rows' names
+    (`PC-X:` and so on) and each line begins `dataset metric`.
 
     Raises:
-        InputError: a row has too few or too many values.
+        InputError: a group has too few or too many values, or a value's mark is not closed.
     """
     head, *lines = [line for line in text.strip().splitlines() if line.strip()]
-    groups = [part.strip().split(":") for part in head.split("|")[1:]]
-    columns = [(group.strip(), name) for group, names in groups for name in names.split() or [""]]
+    groups = [_group(part) for part in head.split("|")[1:]]
     cells = []
     for line in lines:
-        name, *parts = line.split("|")
-        values = " ".join(parts).split()
-        if len(values) != len(columns):
-            raise InputError(f"{name.strip()}: {len(values)} values for {len(columns)} columns")
-        for (group, column), value in zip(columns, values, strict=True):
-            row, dataset, metric = name.strip(), group, column
-            if transposed:
-                row, (dataset, metric) = group, name.split()
-            cells.append(Cell(row=row, dataset=dataset, metric=metric, **_value(value)))
+        name, *parts = (part.strip() for part in line.split("|"))
+        widths = [len(columns) for _, columns in groups]
+        if [len(part.split()) for part in parts] != widths:
+            raise InputError(
+                f"{name}: each group needs as many values as columns, {widths}; got {parts}"
+            )
+        for (group, columns), part in zip(groups, parts, strict=True):
+            for column, value in zip(columns, part.split(), strict=True):
+                row, dataset, metric = name, group, column
+                if transposed:
+                    row, (dataset, metric) = group, name.split(maxsplit=1)
+                cells.append(Cell(row=row, dataset=dataset, metric=metric, **_value(value)))
     return tuple(cells)
+
+
+def _group(text: str) -> tuple[str, list[str]]:
+    name, colon, columns = text.partition(":")
+    if not colon:
+        raise InputError(f"a group of columns is `name: columns`, got {text.strip()!r}")
+    return name.strip(), columns.split() or [""]
 
 
 def _value(text: str) -> dict[str, Any]:
@@ -188,4 +197,6 @@ def _value(text: str) -> dict[str, Any]:
             "places": len(number.partition(".")[2]),
             "mark": MARKS.get(mark, ""),
         }
-    return {"mark": text}
+    if text[0] in MARKS:
+        raise InputError(f"a marked value is a number between two marks, got {text!r}")
+    return {"mark": "" if text == "-" else text}

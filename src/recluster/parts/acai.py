@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil
 from typing import ClassVar, Self
 
 import torch
@@ -48,7 +48,7 @@ from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.reconstruction import mean_error
-from recluster.spec import InputError, Step, fraction, one_of, positive
+from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +68,12 @@ class Config(spec.Config):
     shift: float = 0.1  # of height and width either way: not printed, see departure 7
 
     def __post_init__(self) -> None:
+        if self.start is not None:
+            raise InputError(f"acai starts from random weights, not from {self.start!r}")
         one_of("network", self.network, NETWORKS)
         positive(self, "embedding_size", "steps", "batch_size", "learning_rate")
         fraction(self, "shift")
-        for name in ("deception_weight", "rotation"):
-            if not 0 <= getattr(self, name) < inf:
-                raise InputError(f"acai: {name} must not be negative, got {getattr(self, name)}")
+        not_negative(self, "deception_weight", "rotation")
 
     def shortened(self) -> Self:
         """Five steps."""

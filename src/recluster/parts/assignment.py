@@ -6,8 +6,11 @@ from torch import Tensor
 def squared_distances(z: Tensor, centroids: Tensor) -> Tensor:
     """Squared Euclidean distances of z (n, d) to centroids (k, d), as (n, k), never negative.
 
-    Expanded as |z|^2 - 2 z.c + |c|^2, so that no (n, k, d) array is made.
+    Expanded as |z|^2 - 2 z.c + |c|^2, so that no (n, k, d) array is made; around the centroids' mean,
+    since far from the origin the squares would cancel.
     """
+    centre = centroids.mean(0)
+    z, centroids = z - centre, centroids - centre
     cross = z @ centroids.T
     norms = z.square().sum(1, keepdim=True) + centroids.square().sum(1)
     return (norms - 2 * cross).clamp_min(0)

@@ -21,14 +21,14 @@ def augmented(x: Tensor, rotation: float, shift: float) -> Tensor:
 def moved(x: Tensor, angles: Tensor, shifts: Tensor) -> Tensor:
     """Images (n, c, h, w) sampled at places turned by `angles` (n,) and moved by `shifts` (n, 2).
 
-    Angles are degrees about the centre, shifts shares of height and width. Between pixels the value is
-    interpolated, beyond the edge it is the edge's.
+    Angles are degrees about the centre, anticlockwise; shifts are shares of height and width. Between
+    pixels the value is interpolated, beyond the edge it is the edge's.
     """
     height, width = x.shape[2:]
     radians = torch.deg2rad(angles)
     cosine, sine = radians.cos(), radians.sin()
     # The grid's coordinates run from -1 to 1 along both sides, so that turning must know their ratio.
-    down, right = 2 * shifts.unbind(1)[0], 2 * shifts.unbind(1)[1]
+    down, right = (2 * shifts).unbind(1)
     rows = [cosine, -sine * height / width, right, sine * width / height, cosine, down]
     places = affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(x.shape), align_corners=False)
     return grid_sample(x, places, padding_mode="border", align_corners=False)

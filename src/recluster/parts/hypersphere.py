@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-RESTARTS = 20
+from recluster.parts.kmeans import RESTARTS
+
 ITERATIONS = 300
 CLOSEST = 1e-4  # no two points count as nearer than this, in 1 - cosine: the energy has a pole at 0
 
@@ -31,8 +32,8 @@ def redirected(centroids: Tensor, vectors: Tensor) -> Tensor:
     return torch.where(vectors.norm(dim=1, keepdim=True) > 0, unit(vectors), centroids)
 
 
-def hyperspherical_energy(points: Tensor, present: Tensor) -> Tensor:
-    """Sum over pairs of 1 / |p_i - p_j|^2, for unit vectors (k, d) (Liu et al., 2018, with s = 2).
+def energy(points: Tensor, present: Tensor) -> Tensor:
+    """Hyperspherical energy of unit vectors p (k, d): sum over pairs of 1 / |p_i - p_j|^2 (Liu, 2018).
 
     Only pairs of points that are `present` (k,) count.
     """

@@ -18,6 +18,8 @@ from math import log, pi, sqrt
 import torch
 from torch import Tensor
 
+from recluster.spec import InputError
+
 ASPECT = 4 / 3  # the most by which a crop is longer than wide, or wider than long
 BRIGHTNESS, CONTRAST, SATURATION, HUE = 0.4, 0.4, 0.2, 0.1
 JITTERED, GREYED, MIRRORED = 0.8, 0.2, 0.5  # shares of the images
@@ -25,6 +27,15 @@ SIGMA = (0.1, 2.0)  # standard deviation of a blur, in pixels
 GREY = (0.299, 0.587, 0.114)  # luminance of red, green and blue (ITU-R BT.601)
 MILD_CROP = 0.6  # smallest area of a crop in a mild view
 CUTOUT = 0.5  # longest side of a cutout, as a share of the image's
+
+
+def images_only(x: Tensor) -> None:
+    """Raise `InputError` unless x is (n, c, h, w)."""
+    if x.dim() != 4:
+        raise InputError(
+            f"a random view needs images (channels, height, width), got samples of shape "
+            f"{tuple(x.shape[1:])}; reshape them, or take a method without views"
+        )
 
 
 def two_views(x: Tensor, smallest_crop: float) -> tuple[Tensor, Tensor]:
@@ -102,8 +113,9 @@ def gaussian_weights(sigma: Tensor, size: int) -> Tensor:
 
 def luminance(x: Tensor) -> Tensor:
     """Colour images x (b, 3, h, w) in greys, as three equal channels."""
-    weights = torch.tensor(GREY, device=x.device, dtype=x.dtype).view(3, 1, 1)
-    return (x * weights).sum(1, keepdim=True).expand_as(x)
+    red, green, blue = x.split(1, dim=1)
+    grey: Tensor = GREY[0] * red + GREY[1] * green + GREY[2] * blue
+    return grey.expand_as(x)
 
 
 def jittered(x: Tensor) -> Tensor:

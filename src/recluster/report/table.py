@@ -11,11 +11,12 @@ import pandas as pd
 from recluster.papers.claim import Claim
 from recluster.report.verdict import Judged, Obtained, as_object
 
+METRICS = {"acc": "ACC", "nmi": "NMI", "ari": "ARI"}
 FORMATS = ("text", "csv", "json", "markdown")
 
 
 def number(value: float) -> str:
-    """At most four significant digits, at most two decimals, no exponent."""
+    """One decimal from ten on, else two; whole numbers from a hundred on have none."""
     if value == int(value) and abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -85,11 +86,11 @@ def as_markdown(judged: Sequence[Judged]) -> str:
     """Rows by (data set, metric), each cell `printed | ours`; cells with neither are left out."""
     frame = pd.DataFrame(
         {
-            "row": _row(one),
-            "column": f"{one.cell.dataset} {one.cell.metric}",
+            "row": row,
+            "column": " ".join(column),
             "cell": f"{printed(one) or '–'} \\| {number(one.obtained.mean) if one.obtained else '–'}",
         }
-        for one in judged
+        for (row, column), one in zip(_places(judged), judged, strict=True)
     )
     table = frame.pivot(index="row", columns="column", values="cell")
     table = table.loc[frame["row"].unique(), frame["column"].unique()].fillna("")
@@ -126,14 +127,15 @@ def text(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
 
 def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
     """Rows by (data set, metric), each cell `printed | ours` and coloured by its state."""
-    rows = list(dict.fromkeys(_row(one) for one in judged))
-    columns = list(dict.fromkeys(_column(one) for one in judged))
-    cells = {(_row(one), *_column(one)): one for one in judged}
+    places = _places(judged)
+    rows = list(dict.fromkeys(row for row, _ in places))
+    columns = list(dict.fromkeys(column for _, column in places))
+    cells = {(row, *column): one for (row, column), one in zip(places, judged, strict=True)}
     groups = list(dict.fromkeys(dataset for dataset, _ in columns))
     spans = {group: sum(dataset == group for dataset, _ in columns) for group in groups}
     head = "".join(f'<th colspan="{spans[g]}">{html.escape(g)}</th>' for g in groups)
     ordered = [column for group in groups for column in columns if column[0] == group]
-    names = "".join(f"<th>{html.escape(metric.replace('_', ' '))}</th>" for _, metric in ordered)
+    names = "".join(f"<th>{html.escape(heading)}</th>" for _, heading in ordered)
     body = "".join(
         f"<tr><th>{html.escape(row)}</th>"
         + "".join(_html_cell(cells.get((row, *column))) for column in ordered)
@@ -152,14 +154,21 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
     )
 
 
-def _row(judged: Judged) -> str:
-    variant = " ".join(str(value) for value in judged.cell.variant.values())
-    return f"{judged.cell.row} {variant}".strip()
+def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
+    """Each cell's row and column, (data set, heading).
 
-
-def _column(judged: Judged) -> tuple[str, str]:
-    """Data set and metric; a statement is a row, so its metric heads no column."""
-    return judged.cell.dataset, "" if judged.cell.bound else judged.cell.metric
+    The metric heads the columns and the variant follows the row's name, unless every row measures
+    something else: then a row is its metric, and the variant heads the columns.
+    """
+    metrics = {(one.cell.row, one.cell.metric) for one in judged}
+    own = len({metric for _, metric in metrics}) == len(metrics) > 1
+    places = []
+    for one in judged:
+        variant = " ".join(str(value) for value in one.cell.variant.values())
+        metric = METRICS.get(one.cell.metric, one.cell.metric.replace("_", " "))
+        row, heading = (one.cell.row, variant) if own else (f"{one.cell.row} {variant}".strip(), metric)
+        places.append((row, (one.cell.dataset, heading)))
+    return places
 
 
 def _html_cell(judged: Judged | None) -> str:
@@ -174,8 +183,9 @@ def _html_cell(judged: Judged | None) -> str:
     title = judged.state + (f": {judged.why}" if judged.why else "")
     if got is not None:
         title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"
-    state = judged.state.replace(" ", "-")
+    label = "stale" if "stale" in judged.why and got is None else judged.state
+    state = label.replace(" ", "-")
     return (
         f'<td class="state-{state}" title="{html.escape(title)}"><span class="printed">{above}</span>'
-        f'<span class="ours">{below or html.escape(judged.state)}</span></td>'
+        f'<span class="ours">{below or label}</span></td>'
     )

@@ -10,9 +10,9 @@ import numpy as np
 from scipy import stats
 
 from recluster import fingerprint
-from recluster.papers.claim import SEEDS, Cell, Claim
+from recluster.papers.claim import Cell, Claim
 from recluster.report.measures import FRACTIONS, measure
-from recluster.spec import SCALES, Config, Run
+from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
 
 STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
@@ -52,6 +52,7 @@ def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
 
 def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
     """The largest scale up to `at_most` at which the claim has a record, else `at_most`."""
+    check_scale(at_most)
     for scale in reversed(SCALES[: SCALES.index(at_most) + 1]):
         if any(judged.obtained for judged in judge(claim, scale, store)):
             return scale
@@ -61,7 +62,7 @@ def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
 def records_of(store: Store, config: Config, dataset: str, scale: str) -> tuple[list[Record], list[str]]:
     """The finished, current records of a config over seeds, and what is wrong with the others."""
     good, bad = [], []
-    for seed in range(max(SEEDS.values()) * 2):
+    for seed in _seeds(store, config.method, dataset, scale):
         run = Run(config=config, dataset=dataset, seed=seed, scale=scale)
         record = store.find(run)
         if record is None:
@@ -73,6 +74,13 @@ def records_of(store: Store, config: Config, dataset: str, scale: str) -> tuple[
         else:
             good.append(record)
     return good, bad
+
+
+def _seeds(store: Store, method: str, dataset: str, scale: str) -> list[int]:
+    """The seeds of which the store has records, of any config."""
+    head = f"{method}-{dataset}-{scale}-s"
+    tails = (path.name.removeprefix(head) for path in store.folders() if path.name.startswith(head))
+    return sorted({int(tail.partition("-")[0]) for tail in tails})
 
 
 def summary(records: Sequence[Record], store: Store, metric: str, cell: Cell, unit: float) -> Obtained:
@@ -131,7 +139,7 @@ def _state(claim: Claim, cell: Cell, obtained: Obtained) -> str:
         return "agrees" if cell.bound.holds(obtained.mean) else "differs"
     if cell.printed is None:
         return "new"
-    return "agrees" if abs(obtained.mean - cell.printed) <= claim.within else "differs"
+    return "agrees" if abs(obtained.mean - cell.printed) <= claim.within + 1e-9 else "differs"
 
 
 def as_object(claim: Claim, scale: str, judged: Sequence[Judged]) -> dict[str, Any]:

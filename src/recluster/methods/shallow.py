@@ -1,0 +1,180 @@
+"""The clusterings without a network, from scikit-learn: mixture, spectral, agglomerative, NMF.
+
+They run on the data themselves or, with `start`, on an autoencoder's embedding. k-means has a page of
+its own.
+
+- "gmm": a mixture of Gaussians fitted by EM (Dempster, Laird, Rubin, 1977).
+- "spectral": k-means on the first eigenvectors of a graph of neighbours (Ng, Jordan, Weiss, 2001).
+- "agglomerative": a tree of merged clusters, cut at k (Ward, 1963).
+- "nmf": x = w h without negative numbers; a sample's cluster is its largest w (Xu, Liu, Gong, 2003).
+
+Departures, which here are choices, since the papers that quote these baselines give no settings:
+
+1. New samples: the mixture and NMF give them an answer of their own, spectral and agglomerative
+   clustering do not. They get the cluster of the nearest sample of those clustered; the nearest mean
+   would contradict the clustering on the very samples that it was made of.
+2. The mixture's covariances are diagonal, and the best of 20 EM runs counts: on pixels a full matrix has
+   more entries than a cluster has samples.
+3. The graph joins each sample to its ten nearest, itself included, and may fall into separate parts.
+4. Agglomerative clustering takes Ward's criterion on the full distance matrix: memory grows with n^2, to
+   20 GB for 70,000 samples.
+5. NMF starts from singular vectors. Its parts h are scaled to length one before a sample's w is found,
+   which makes the w comparable. Negative data are refused.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from sklearn.cluster import AgglomerativeClustering, SpectralClustering
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from recluster import spec
+from recluster.nets import autoencoder
+from recluster.parts import acai, pretraining
+from recluster.parts.assignment import squared_distances
+from recluster.parts.batches import in_batches
+from recluster.parts.kmeans import RESTARTS
+from recluster.spec import InputError, Step, one_of, positive
+
+NEIGHBOURS = 10
+ITERATIONS = 2000  # at most, of EM and NMF: far more than they take
+
+Rule = Callable[[Tensor], Tensor]
+"""The clusters' probabilities (b, k) of z (b, d)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(spec.Config):
+    """Which clustering; `start` is an autoencoder's pretraining, or None for the raw data."""
+
+    method: ClassVar[str] = "shallow"
+    algorithm: Literal["gmm", "spectral", "agglomerative", "nmf"] = "gmm"
+    restarts: int = RESTARTS  # of EM, and of the k-means inside spectral clustering
+
+    def __post_init__(self) -> None:
+        one_of("algorithm", self.algorithm, ALGORITHMS)
+        positive(self, "restarts")
+        if not isinstance(self.start, acai.Config | pretraining.Config | None):
+            raise InputError(f"shallow can start from an autoencoder, not from {self.start!r}")
+        if self.algorithm == "nmf" and self.start is not None:
+            raise InputError("shallow: nmf takes no start, an embedding has negative numbers")
+
+    def shortened(self) -> Self:
+        """One restart on a shortened pretraining."""
+        start = self.start.shortened() if self.start else None
+        return replace(self, restarts=1, start=start)
+
+
+def mixture(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
+    """Responsibilities of a diagonal Gaussian mixture fitted to z (n, d)."""
+    model = GaussianMixture(
+        k, covariance_type="diag", n_init=restarts, max_iter=ITERATIONS, random_state=seed
+    ).fit(array(z))
+    return lambda new: like(new, model.predict_proba(array(new)))
+
+
+def spectral(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
+    """Normalised cut of the graph of neighbours among z (n, d)."""
+    model = SpectralClustering(
+        k,
+        affinity="nearest_neighbors",
+        n_neighbors=min(NEIGHBOURS, len(z)),
+        eigen_solver="arpack" if len(z) > 5 * k else "lobpcg",  # which then is an exact one
+        n_init=restarts,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")  # departure 3
+        labels = model.fit_predict(array(z))
+    return of_the_nearest(z, labels, k)
+
+
+def agglomerative(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
+    """Ward's tree on z (n, d), cut at k clusters; nothing in it is random."""
+    return of_the_nearest(z, AgglomerativeClustering(k).fit_predict(array(z)), k)
+
+
+def factorised(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
+    """The largest of the non-negative coefficients of a sample on the k parts found in z (n, d)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)  # ITERATIONS are enough
+        model = NMF(k, max_iter=ITERATIONS, random_state=seed).fit(array(positives(z)))
+    lengths = np.linalg.norm(model.components_, axis=1, keepdims=True)
+    parts = (model.components_ / np.where(lengths > 0, lengths, 1)).T
+
+    def largest(new: Tensor) -> Tensor:
+        coefficients = np.array([nnls(parts, row)[0] for row in array(positives(new))])
+        return chosen(like(new, coefficients).argmax(1), k, new)
+
+    return largest
+
+
+ALGORITHMS = {"gmm": mixture, "spectral": spectral, "agglomerative": agglomerative, "nmf": factorised}
+
+
+def of_the_nearest(z: Tensor, labels: NDArray[Any], k: int) -> Rule:
+    """The cluster of the nearest among z (n, d) with their labels (n,), departure 1."""
+    known = torch.as_tensor(labels, dtype=torch.int64, device=z.device)
+    return lambda new: chosen(known[squared_distances(new, z).argmin(1)], k, new)
+
+
+def chosen(labels: Tensor, k: int, z: Tensor) -> Tensor:
+    """One-hot (b, k) of labels (b,), in the type of z."""
+    return one_hot(labels, k).to(z.dtype)
+
+
+def positives(z: Tensor) -> Tensor:
+    """Z itself; an `InputError` if anything in it is negative."""
+    if bool((z < 0).any()):
+        raise InputError("shallow: nmf needs data without negative numbers; shift or scale them")
+    return z
+
+
+def array(z: Tensor) -> NDArray[np.float64]:
+    """Z (n, d) for scikit-learn, in double precision: EM's variances may be tiny."""
+    return z.double().cpu().numpy()
+
+
+def like(z: Tensor, values: NDArray[Any]) -> Tensor:
+    """Scikit-learn's values in the type and on the device of z."""
+    return torch.as_tensor(values, dtype=z.dtype, device=z.device)
+
+
+def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
+    """The clustering of x (n, ...), or of its embedding by the autoencoder with the weights `start`."""
+    shape = tuple(x.shape[1:])
+    encoder: nn.Module = nn.Flatten()
+    decoder: nn.Module = nn.Unflatten(1, shape)
+    if isinstance(config.start, acai.Config | pretraining.Config) and start is not None:
+        network = autoencoder(config.start.network, shape, config.start.embedding_size)
+        network.load_state_dict(start)
+        encoder, decoder = network.to(x.device).encoder, network.decoder
+    z = in_batches(encoder, x, encoder)
+    seed = int(torch.randint(2**31, ()).item())
+    rule = ALGORITHMS[config.algorithm](z, k, config.restarts, seed)
+    soft = in_batches(rule, z)
+    members = chosen(soft.argmax(1), k, z)
+    centroids = members.T @ z / members.sum(0)[:, None].clamp_min(1)
+    inertia = (z - members @ centroids).square().sum(1).mean()
+    yield Step(
+        phase="clustering",
+        epoch=1,
+        epochs=1,
+        curves={"inertia": inertia},
+        modules={"encoder": encoder, "decoder": decoder},
+        embed=lambda x: in_batches(encoder, x, encoder),
+        assign=lambda x: in_batches(lambda rows: rule(encoder(rows)), x, encoder),
+        exemplars=lambda: in_batches(decoder, centroids, decoder),
+    )

@@ -1,0 +1,1004 @@
+"""DCSS against slow loops written from the paper alone; numbers in brackets are its equations."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from torch import nn
+
+from recluster import fingerprint
+from recluster.methods import dcss, idec, kmeans, pcx
+from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.dcss_conv import INNER, SIZES, Bottleneck, bottlenecked
+from recluster.nets.mlp import perceptron
+from recluster.nets.mnet import mnet
+from recluster.parts import pretraining
+from recluster.parts.randomness import isolated
+from recluster.spec import InputError
+
+quick = settings(deadline=None, max_examples=40)
+many = settings(deadline=None, max_examples=150)
+close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-9)
+exact = partial(torch.tensor, dtype=torch.float64)
+seeds = st.integers(0, 2**32 - 1)
+fuzziness = st.sampled_from([1.1, 1.3, 1.5, 1.7, 2.0, 3.0])
+
+
+@pytest.fixture
+def double():
+    """Everything that is created inside is float64."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Fully connected autoencoders with one hidden layer of four."""
+    monkeypatch.setitem(NETWORKS, "mlp", partial(perceptron, widths=(4,)))
+
+
+@pytest.fixture
+def convolutional(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "dcss-conv", bottlenecked)
+
+
+@st.composite
+def batches(draw: st.DrawFn, least: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings u (b, d) and centroids mu (k, d) of drawn shapes and spreads."""
+    b, d, k = draw(st.integers(1, 7)), draw(st.integers(1, 4)), draw(st.integers(least, 5))
+    random = np.random.default_rng(draw(seeds))
+    spread, apart = draw(st.sampled_from([0.01, 1, 10])), draw(st.sampled_from([0.1, 0.3, 3]))
+    mu = random.normal(size=(k, d)) * spread
+    u = mu[random.integers(k, size=b)] + apart * random.normal(size=(b, d))
+    return torch.tensor(u), torch.tensor(mu)
+
+
+@st.composite
+def probabilities(draw: st.DrawFn, least: int = 1, most: int = 8) -> torch.Tensor:
+    """Rows (b, k) that sum to one, from almost uniform to almost one-hot and exactly one-hot."""
+    b, k = draw(st.integers(least, most)), draw(st.integers(2, 6))
+    random = np.random.default_rng(draw(seeds))
+    rows = random.dirichlet(np.full(k, draw(st.sampled_from([0.02, 0.1, 1.0, 20.0]))), size=b)
+    if draw(st.booleans()):
+        rows[:] = (1 - 0.1) * np.eye(k)[random.integers(k, size=b)] + 0.1 * rows
+    if draw(st.booleans()):
+        rows[0] = np.eye(k)[random.integers(k)]
+    return torch.tensor(rows / rows.sum(1, keepdims=True))
+
+
+# --- slow, from the paper -----------------------------------------------------------------------
+
+
+def distance(a, b):
+    """||a - b||_2."""
+    return sqrt(sum((float(p) - float(q)) ** 2 for p, q in zip(a, b, strict=True)))
+
+
+def equation_2(u, mu, m):
+    """(2) with its two norms the other way round, as the text around it wants."""
+    power = 2 / (m - 1)
+    rows = []
+    for u_i in u:
+        row = []
+        for mu_k in mu:
+            mine = distance(u_i, mu_k) ** power
+            row.append(1 / sum(mine / distance(u_i, mu_j) ** power for mu_j in mu))
+        rows.append(row)
+    return rows
+
+
+def equation_2_as_printed(u, mu, m):
+    power = 2 / (m - 1)
+    return [
+        [
+            1 / sum(distance(u_i, mu_j) ** power / distance(u_i, mu_k) ** power for mu_j in mu)
+            for mu_k in mu
+        ]
+        for u_i in u
+    ]
+
+
+def equation_1b(x, reconstruction, p, m, k):
+    return sum(p[i][k] ** m * distance(x[i], reconstruction[i]) ** 2 for i in range(len(x)))
+
+
+def equation_1c(u, mu, p, m, k):
+    return sum(p[i][k] ** m * distance(u[i], mu[k]) ** 2 for i in range(len(u)))
+
+
+def equation_3(u, p, m, k):
+    weight = sum(p[i][k] ** m for i in range(len(u)))
+    d = len(u[0])
+    return [sum(p[i][k] ** m * float(u[i][j]) for i in range(len(u))) / weight for j in range(d)]
+
+
+def inner(a, b):
+    return sum(float(p) * float(q) for p, q in zip(a, b, strict=True))
+
+
+def equation_4(q, judge, zeta, gamma):
+    """(4) with p for `judge`, (5) with q."""
+    total = 0.0
+    for i in range(len(q)):
+        for j in range(len(q)):
+            agreement, product = inner(judge[i], judge[j]), inner(q[i], q[j])
+            total += (agreement >= zeta) * (1 - product) + (agreement <= gamma) * product
+    return total
+
+
+def largest(row):
+    """Index of the largest element."""
+    values = [float(value) for value in row]
+    return values.index(max(values))
+
+
+# --- (2) ----------------------------------------------------------------------------------------
+
+
+@quick
+@given(batches(), fuzziness)
+def test_2_memberships(pair, m):
+    p = dcss.memberships(*pair, m)
+    close(p, exact(equation_2(*pair, m)), rtol=1e-7, atol=1e-12)
+    close(p.sum(1), torch.ones(len(p)).double())
+    close(dcss.log_memberships(*pair, m).exp(), p)
+
+
+def test_2_departure_1_as_printed_the_farthest_centroid_gets_the_most():
+    u, mu = exact([[0.0]]), exact([[1.0], [3.0]])
+    assert equation_2_as_printed(u, mu, 1.5)[0] == pytest.approx([1 / 82, 81 / 82])
+    assert dcss.memberships(u, mu, 1.5)[0].tolist() == pytest.approx([81 / 82, 1 / 82])
+
+
+@quick
+@given(batches(least=2), fuzziness)
+def test_2_is_the_fuzzy_c_means_formula(pair, m):
+    """Squared distances to the power -1/(m-1), rows normalised (Bezdek, 1981)."""
+    u, mu = pair
+    powers = [[distance(a, b) ** 2 for b in mu] for a in u]
+    powers = [[value ** (-1 / (m - 1)) for value in row] for row in powers]
+    expected = exact([[value / sum(row) for value in row] for row in powers])
+    close(dcss.memberships(u, mu, m), expected, rtol=1e-7, atol=1e-12)
+
+
+@quick
+@given(batches(least=2), st.floats(1.01, 10))
+def test_2_the_largest_membership_is_the_nearest_centroid(pair, m):
+    u, mu = pair
+    distances = [[distance(a, b) for b in mu] for a in u]
+    assume(all(sorted(row)[1] > sorted(row)[0] * (1 + 1e-6) for row in distances))
+    expected = [row.index(min(row)) for row in distances]
+    assert dcss.log_memberships(u, mu, m).argmax(1).tolist() == expected
+
+
+@quick
+@given(batches(), fuzziness, st.floats(1e-3, 1e3), seeds)
+def test_2_is_the_same_at_every_scale_and_place(pair, m, scale, seed):
+    u, mu = pair
+    shift = torch.tensor(np.random.default_rng(seed).normal(size=u.shape[1]))
+    p = dcss.memberships(u, mu, m)
+    close(dcss.memberships(scale * u, scale * mu, m), p, rtol=1e-6, atol=1e-9)
+    close(dcss.memberships(u + shift, mu + shift, m), p, rtol=1e-6, atol=1e-9)
+
+
+@quick
+@given(batches(least=2))
+def test_2_tends_to_one_hot_and_to_uniform(pair):
+    u, mu = pair
+    distances = [[distance(a, b) for b in mu] for a in u]
+    assume(all(sorted(row)[1] > 1.01 * sorted(row)[0] for row in distances))
+    hard = dcss.memberships(u, mu, 1.001)
+    close(hard, nn.functional.one_hot(hard.argmax(1), len(mu)).double(), atol=1e-6)
+    uniform = torch.full((len(u), len(mu)), 1 / len(mu)).double()
+    close(dcss.memberships(u, mu, 1e6), uniform, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("m", [1.1, 1.5, 2.0])
+def test_2_departure_2_a_sample_on_a_centroid(dtype, m):
+    mu = torch.tensor([[0.0, 1.0], [3.0, 3.0], [3.0, 3.0]], dtype=dtype)
+    u = torch.cat([mu[:2], torch.tensor([[1e6, -1e6]], dtype=dtype)])
+    p = dcss.memberships(u, mu, m)
+    expected = torch.tensor([[1, 0, 0], [0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]], dtype=dtype)
+    torch.testing.assert_close(p, expected, atol=1e-3, rtol=1e-3)
+    assert torch.isfinite(dcss.log_memberships(u, mu, m)).all()
+
+
+def test_2_no_gradient_passes():
+    u = torch.randn(4, 2, requires_grad=True)
+    assert not dcss.memberships(u, torch.randn(3, 2), 1.5).requires_grad
+
+
+# --- (1) ----------------------------------------------------------------------------------------
+
+
+@quick
+@given(batches(), fuzziness, seeds)
+def test_1b_and_1c(pair, m, seed):
+    u, mu = pair
+    random = np.random.default_rng(seed)
+    x, reconstruction = torch.tensor(random.normal(size=(2, len(u), 2, 3)))
+    p = equation_2(u, mu, m)
+    flat, other = x.flatten(1), reconstruction.flatten(1)
+    for k in range(len(mu)):
+        weight = dcss.memberships(u, mu, m)[:, k] ** m
+        expected = equation_1b(flat, other, p, m, k)
+        got = dcss.reconstruction_loss(x, reconstruction, weight).item()
+        assert got == pytest.approx(expected, rel=1e-6, abs=1e-12)
+        got = dcss.centring_loss(u, mu[k], weight).item()
+        assert got == pytest.approx(equation_1c(u, mu, p, m, k), rel=1e-6, abs=1e-12)
+
+
+@quick
+@given(batches(), fuzziness)
+def test_1_the_sum_of_all_runs_is_the_fuzzy_c_means_objective_and_a_weighted_reconstruction(pair, m):
+    u, mu = pair
+    x, reconstruction = u, torch.zeros_like(u)
+    p = equation_2(u, mu, m)
+    weights = dcss.memberships(u, mu, m) ** m
+    centring = sum(dcss.centring_loss(u, mu[k], weights[:, k]) for k in range(len(mu)))
+    pairs = [(i, k) for i in range(len(u)) for k in range(len(mu))]
+    objective = sum(p[i][k] ** m * distance(u[i], mu[k]) ** 2 for i, k in pairs)
+    assert centring.item() == pytest.approx(objective, rel=1e-6, abs=1e-12)
+    total = sum(dcss.reconstruction_loss(x, reconstruction, weights[:, k]) for k in range(len(mu)))
+    shares = [sum(value**m for value in row) for row in p]
+    expected = sum(
+        share * distance(one, [0] * len(one)) ** 2 for share, one in zip(shares, x, strict=True)
+    )
+    assert total.item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert all(share <= 1 + 1e-9 for share in shares)
+
+
+def test_1_only_u_and_the_reconstruction_get_a_gradient_and_it_is_that_of_constant_weights():
+    torch.manual_seed(0)
+    u = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    mu = torch.randn(3, 2, dtype=torch.float64)
+    weight = dcss.memberships(u, mu, 1.5)[:, 1] ** 1.5
+    dcss.centring_loss(u, mu[1], weight).backward()
+    close(u.grad, 2 * weight[:, None] * (u.detach() - mu[1]))
+
+
+# --- (3) ----------------------------------------------------------------------------------------
+
+
+@quick
+@given(batches(), fuzziness)
+def test_3_centroids(pair, m):
+    u, mu = pair
+    p = equation_2(u, mu, m)
+    assume(all(sum(row[k] ** m for row in p) > 1e-100 for k in range(len(mu))))
+    expected = exact([equation_3(u, p, m, k) for k in range(len(mu))])
+    close(dcss.weighted_means(u, dcss.log_memberships(u, mu, m), m), expected, rtol=1e-6, atol=1e-7)
+
+
+@quick
+@given(batches(), fuzziness)
+def test_3_is_stationary_for_the_objective_at_fixed_p(pair, m):
+    u, mu = pair
+    log_p = dcss.log_memberships(u, mu, m)
+    weights = torch.softmax(m * log_p, dim=0)  # each column is p^m up to a factor, which (3) has not
+    leaf = dcss.weighted_means(u, log_p, m).requires_grad_()
+    value = sum(dcss.centring_loss(u, leaf[k], weights[:, k]) for k in range(len(mu)))
+    value.backward()
+    assert leaf.grad.abs().max().item() <= 1e-9 * (1 + u.abs().max().item())
+
+
+def test_3_crisp_memberships_give_plain_means():
+    u = exact([[0.0, 2.0], [4.0, 0.0], [1.0, 1.0], [3.0, 5.0]])
+    crisp = exact([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    close(dcss.weighted_means(u, crisp.log(), 1.5), exact([[2.0, 1.0], [2.0, 3.0]]))
+
+
+@pytest.mark.parametrize("m", [1.01, 1.1, 1.5])
+def test_3_a_centroid_that_all_have_left_still_gets_a_mean(m):
+    u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    mu = torch.cat([u[:2], torch.tensor([[1e8, 1e8]])])
+    assert (dcss.memberships(u, mu, m)[:, 2] ** m).sum() < 1e-20
+    moved = dcss.weighted_means(u, dcss.log_memberships(u, mu, m), m)
+    assert torch.isfinite(moved).all()
+    assert (moved >= u.amin(0) - 1e-5).all()
+    assert (moved <= u.amax(0) + 1e-5).all()
+
+
+def test_3_the_update_is_over_all_data_and_by_eq_2(double, tiny):
+    torch.manual_seed(0)
+    x = torch.rand(9, 5)
+    network = autoencoder("mlp", (5,), 2)
+    model = dcss.Model(network, torch.randn(3, 2), 1.5)
+    u, mu = network.encoder(x).detach(), model.centroids.clone()
+    model.update(x)
+    p = equation_2(u, mu, 1.5)
+    close(model.centroids, torch.tensor([equation_3(u, p, 1.5, k) for k in range(3)]), rtol=1e-7)
+    assert not model.centroids.requires_grad
+
+
+# --- (4), (5) -----------------------------------------------------------------------------------
+
+thresholds = st.sampled_from([(0.8, 0.2), (0.5, 0.5), (0.6, 0.4), (1.0, 0.0), (0.9, 0.1)])
+
+
+def clear(assignment, limits):
+    """Whether no pair is so near a threshold that rounding decides."""
+    products = [inner(a, b) for a in assignment for b in assignment]
+    return all(abs(one - limit) > 1e-12 for one in products for limit in limits)
+
+
+@quick
+@given(batches(least=2), probabilities(), thresholds)
+def test_4_pairs_judged_by_p(pair, q, limits):
+    p = dcss.memberships(*pair, 1.5)[: len(q)]
+    q = q[: len(p)]
+    assume(clear(p, limits))
+    expected = equation_4(q, p, *limits)
+    assert dcss.pairwise_loss(q, p, *limits).item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@quick
+@given(probabilities(), thresholds)
+def test_5_pairs_judged_by_q(q, limits):
+    assume(clear(q, limits))
+    expected = equation_4(q, q, *limits)
+    assert dcss.pairwise_loss(q, q, *limits).item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_4_both_thresholds_belong_to_their_side():
+    half = exact([[1.0, 0.0], [0.5, 0.5]])  # products 1, 1/2, 1/2, 1/2
+    q = exact([[1.0, 0.0], [0.0, 1.0]])
+    assert dcss.pairwise_loss(q, half, 0.5, 0.25).item() == 2.0  # similar: the cross pairs cost 1 each
+    assert dcss.pairwise_loss(q, half, 0.75, 0.5).item() == 1.0  # dissimilar: the last with itself
+
+
+@quick
+@given(st.integers(2, 6), st.lists(st.integers(0, 5), min_size=1, max_size=8))
+def test_5_vanishes_for_one_hot_vectors(k, clusters):
+    q = torch.eye(k).double()[torch.tensor(clusters) % k]
+    for judge in (q, 0.95 * q + 0.05 / k):
+        assert dcss.pairwise_loss(q, judge, 0.8, 0.2).item() == 0
+
+
+def test_4_pairs_in_the_ambiguity_region_get_no_gradient_and_no_loss():
+    p = exact([[0.7, 0.3], [0.6, 0.4], [0.5, 0.5]])  # all products lie between 0.2 and 0.8
+    q = exact([[0.1, 0.9], [1.0, 0.0], [0.3, 0.7]]).requires_grad_()
+    loss = dcss.pairwise_loss(q, p, 0.8, 0.2)
+    loss.backward()
+    assert loss.item() == 0
+    assert not q.grad.any()
+
+
+@quick
+@given(probabilities(), probabilities())
+def test_4_equal_thresholds_use_every_pair(q, p):
+    size = min(len(q), len(p))
+    q, p = q[:size], p[:size]
+    assume(clear(p, (0.5,)))
+    agreement = dcss.similarities(p)
+    signs = torch.where(agreement >= 0.5, -1.0, 1.0).double()
+    leaf = q.clone().requires_grad_()
+    dcss.pairwise_loss(leaf, p, 0.5, 0.5).backward()
+    close(leaf.grad, 2 * signs @ q)
+
+
+def test_5_no_gradient_passes_through_the_indicators_or_the_judge():
+    torch.manual_seed(0)
+    scores = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    q = torch.softmax(5 * scores, dim=1)
+    q.retain_grad()
+    dcss.pairwise_loss(q, q, 0.8, 0.2).backward()
+    agreement = dcss.similarities(q.detach())
+    signs = (agreement <= 0.2).double() - (agreement >= 0.8).double()
+    close(q.grad, 2 * signs @ q.detach())
+
+
+@quick
+@given(probabilities(least=2), thresholds, st.randoms(use_true_random=False))
+def test_5_renaming_clusters_and_reordering_samples_leave_the_loss(q, limits, random):
+    assume(clear(q, limits))
+    columns = random.sample(range(q.shape[1]), q.shape[1])
+    rows = random.sample(range(len(q)), len(q))
+    loss = dcss.pairwise_loss(q, q, *limits)
+    close(dcss.pairwise_loss(q[rows][:, columns], q[rows][:, columns], *limits), loss)
+
+
+# --- Appendix A ---------------------------------------------------------------------------------
+
+slack = 1e-12
+
+
+@many
+@given(probabilities(least=2))
+def test_theorem_1_a_product_is_at_most_the_smaller_maximum(q):
+    for i, row in enumerate(dcss.similarities(q).tolist()):
+        for j, product in enumerate(row):
+            assert product <= min(max(q[i].tolist()), max(q[j].tolist())) + slack
+
+
+@many
+@given(probabilities(least=2), st.floats(0.01, 1))
+def test_corollaries_1_1_and_1_2_an_adjacent_sample_has_a_maximum_of_zeta(q, zeta):
+    for i, row in enumerate(dcss.similarities(q).tolist()):
+        if any(product >= zeta for product in row):
+            assert max(q[i].tolist()) >= zeta - slack
+
+
+def test_corollary_1_1_the_maximum_may_equal_zeta_where_the_paper_says_greater():
+    q, zeta = exact([[0.75, 0.25], [1.0, 0.0]]), 0.75
+    assert dcss.similarities(q)[0, 1].item() == zeta
+    assert q[0].max().item() == zeta
+
+
+def adjacent(q, zeta):
+    """Definition A.1, pairs of different samples."""
+    products = dcss.similarities(q)
+    return [(i, j) for i in range(len(q)) for j in range(len(q)) if i != j and products[i, j] >= zeta]
+
+
+def crowded(zeta):
+    """Rows (b, k) of which some are adjacent."""
+    return probabilities(least=3).filter(lambda q: bool(adjacent(q, zeta)))
+
+
+@many
+@given(st.data(), st.floats(2 / 3 + 1e-6, 0.99))
+def test_theorem_2_adjacent_samples_are_in_the_same_cluster(data, zeta):
+    q = data.draw(crowded(zeta))
+    for i, j in adjacent(q, zeta):
+        assert largest(q[i]) == largest(q[j])
+
+
+@many
+@given(probabilities(least=2))
+def test_theorem_2_holds_for_every_zeta_above_one_half(q):
+    """Stronger than printed: samples of different clusters have a product of at most 1/2."""
+    for i, j in adjacent(q, 0.5 + 1e-9):
+        assert largest(q[i]) == largest(q[j])
+
+
+def test_theorem_2_fails_at_one_half():
+    q = exact([[1.0, 0.0], [0.5 - 1e-9, 0.5 + 1e-9]])
+    assert dcss.similarities(q)[0, 1].item() == pytest.approx(0.5)
+    assert largest(q[0]) != largest(q[1])
+
+
+@many
+@given(st.data(), st.floats(2 / 3 + 1e-6, 0.99))
+def test_corollary_2_1_two_neighbours_of_a_third_are_in_the_same_cluster(data, zeta):
+    q = data.draw(crowded(zeta))
+    pairs = adjacent(q, zeta)
+    for i, j in pairs:
+        for other, k in pairs:
+            if other == i:
+                assert largest(q[j]) == largest(q[k])
+
+
+@many
+@given(st.data(), st.floats(0.51, 0.99), st.floats(0, 1))
+def test_corollary_1_3_dissimilar_samples_with_neighbours_are_in_different_clusters(data, zeta, share):
+    q, gamma = data.draw(crowded(zeta)), share * (zeta**2 - 1e-9)
+    accompanied = sorted({i for i, _ in adjacent(q, zeta)})
+    products = dcss.similarities(q)
+    for i in accompanied:
+        for k in accompanied:
+            if products[i, k] <= gamma:
+                assert largest(q[i]) != largest(q[k])
+
+
+@many
+@given(st.data(), st.floats(2 / 3 + 1e-6, 0.99), st.floats(0, 1))
+def test_theorem_3_two_neighbours_of_a_third_never_repel(data, zeta, share):
+    q, gamma = data.draw(crowded(zeta)), share * (zeta**2 - 1e-9)
+    products, pairs = dcss.similarities(q), adjacent(q, zeta)
+    for i, j in pairs:
+        for k in [k for other, k in pairs if other == i]:
+            assert products[j, k] >= zeta**2 - slack
+            trio = q[[i, j, k]]
+            attraction = dcss.pairwise_loss(trio, trio, zeta, 0.0)
+            close(dcss.pairwise_loss(trio, trio, zeta, gamma), attraction)
+
+
+def test_the_printed_thresholds_satisfy_the_theorems():
+    config = dcss.Config()
+    assert config.similar > 2 / 3
+    assert config.dissimilar < config.similar**2
+
+
+# --- Algorithm 1 --------------------------------------------------------------------------------
+
+
+class Adam:
+    """Kingma and Ba (2015), Algorithm 1, with its defaults."""
+
+    def __init__(self, parameters, rate):
+        self.parameters, self.rate, self.t = parameters, rate, 0
+        self.m = [torch.zeros_like(one) for one in parameters]
+        self.v = [torch.zeros_like(one) for one in parameters]
+
+    def step(self, gradients):
+        self.t += 1
+        for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
+            self.m[i] = 0.9 * self.m[i] + 0.1 * gradient
+            self.v[i] = 0.999 * self.v[i] + 0.001 * gradient**2
+            mean, square = self.m[i] / (1 - 0.9**self.t), self.v[i] / (1 - 0.999**self.t)
+            parameter.data -= self.rate * mean / (square.sqrt() + 1e-8)
+
+
+class Replay:
+    """Algorithm 1 sample by sample, from an autoencoder's weights, centroids and MNet's weights."""
+
+    def __init__(self, start, mu, head, config):
+        self.config, self.mu, self.k = config, mu.clone(), len(mu)
+        self.weights = {name: value.clone().requires_grad_() for name, value in start.items()}
+        state = {name: value.clone() for name, value in head.state_dict().items()}
+        self.head = {
+            name: value.requires_grad_(value.is_floating_point() and "running" not in name)
+            for name, value in state.items()
+            if "batches" not in name
+        }
+        self.trained = [value for value in self.head.values() if value.requires_grad]
+
+    def layer(self, name, vector):
+        return self.weights[f"{name}.weight"] @ vector + self.weights[f"{name}.bias"]
+
+    def encode(self, x):
+        return self.layer("encoder.3", self.layer("encoder.1", x).relu())
+
+    def decode(self, u):
+        return self.layer("decoder.2", self.layer("decoder.0", u).relu())
+
+    def read(self, us, training):
+        """q of u: three layers with batch normalisation and ReLU, then softmax."""
+        rows = us
+        for index in (0, 3, 6):
+            weight, bias = self.head[f"{index}.weight"], self.head[f"{index}.bias"]
+            rows = self.normalise([weight @ row + bias for row in rows], f"{index + 1}", training)
+            rows = [row.relu() for row in rows]
+        rows = [self.head["9.weight"] @ row + self.head["9.bias"] for row in rows]
+        return [row.exp() / row.exp().sum() for row in rows]
+
+    def normalise(self, rows, name, training):
+        if training:
+            mean = sum(rows) / len(rows)
+            square = sum((row - mean) ** 2 for row in rows)
+            variance = square / len(rows)
+            news = {"running_mean": mean, "running_var": square / (len(rows) - 1)}
+            for key, new in news.items():
+                old = self.head[f"{name}.{key}"]
+                self.head[f"{name}.{key}"] = (0.9 * old + 0.1 * new).detach()
+        else:
+            mean, variance = (self.head[f"{name}.running_{key}"] for key in ("mean", "var"))
+        scale, shift = self.head[f"{name}.weight"], self.head[f"{name}.bias"]
+        return [(row - mean) / (variance + 1e-5).sqrt() * scale + shift for row in rows]
+
+    def move(self, x):
+        """(3)."""
+        us = [self.encode(one).detach() for one in x]
+        p = equation_2(us, self.mu, self.config.fuzziness)
+        self.mu = exact([equation_3(us, p, self.config.fuzziness, k) for k in range(self.k)])
+
+    def first(self, x):
+        """Lines 3 to 6 for one batch; the mean losses of a run."""
+        m, totals = self.config.fuzziness, {"reconstruction": 0.0, "centring": 0.0}
+        for k in range(self.k):
+            us = [self.encode(one) for one in x]
+            p = equation_2([u.detach() for u in us], self.mu, m)
+            errors = [(x[i] - self.decode(us[i])).square().sum() for i in range(len(x))]
+            spreads = [(us[i] - self.mu[k]).square().sum() for i in range(len(x))]
+            reconstruction = sum(p[i][k] ** m * errors[i] for i in range(len(x)))
+            centring = sum(p[i][k] ** m * spreads[i] for i in range(len(x)))
+            loss = reconstruction + self.config.centring_weight * centring
+            self.adam.step(torch.autograd.grad(loss, self.adam.parameters))
+            totals["reconstruction"] += reconstruction.item() / len(x) / self.k
+            totals["centring"] += centring.item() / len(x) / self.k
+        return totals
+
+    def second(self, x, guided):
+        """Lines 11 to 13, or 16 and 17, for one batch."""
+        us = [self.encode(one) for one in x]
+        q = self.read(us, training=True)
+        numbers = [row.tolist() for row in q]
+        judge = numbers
+        if guided:
+            judge = equation_2([u.detach() for u in us], self.mu, self.config.fuzziness)
+        loss, n = 0.0, len(x)
+        shares = dict.fromkeys(("similar", "dissimilar"), 0)
+        for i in range(n):
+            for j in range(n):
+                agreement = inner(judge[i], judge[j])
+                if agreement >= self.config.similar:
+                    loss, shares["similar"] = loss + 1 - q[i] @ q[j], shares["similar"] + 1 / n**2
+                if agreement <= self.config.dissimilar:
+                    loss, shares["dissimilar"] = loss + q[i] @ q[j], shares["dissimilar"] + 1 / n**2
+        parameters = self.encoder.parameters + self.mnet.parameters
+        gradients = torch.autograd.grad(loss, parameters)
+        self.encoder.step(gradients[: len(self.encoder.parameters)])
+        self.mnet.step(gradients[len(self.encoder.parameters) :])
+        zeta = self.config.similar
+        alone = sum(
+            all(inner(numbers[i], numbers[j]) < zeta for j in range(n) if j != i) for i in range(n)
+        )
+        return {"pairs": loss.item() / n**2, "isolated": alone / n, **shares}
+
+    def begin_first(self):
+        self.adam = Adam(list(self.weights.values()), self.config.learning_rate)
+
+    def begin_second(self):
+        names = [name for name in self.weights if name.startswith("encoder")]
+        self.encoder = Adam([self.weights[name] for name in names], self.config.learning_rate)
+        self.mnet = Adam(self.trained, self.config.mnet_learning_rate)
+
+
+PLAIN = dcss.Config(
+    start=pretraining.Config(embedding_size=2),
+    centring_epochs=3,
+    centroid_interval=2,
+    pairing_epochs=4,
+    guided_epochs=2,
+    batch_size=4,
+    hidden_size=3,
+    learning_rate=0.01,
+    mnet_learning_rate=0.03,
+    similar=0.6,
+    dissimilar=0.4,
+)
+K = 3
+
+
+def prepared(seed=0):
+    """Data (9, 5), an autoencoder's weights, centroids, and an MNet."""
+    torch.manual_seed(seed)
+    x = torch.rand(9, 5)
+    network, head = autoencoder("mlp", (5,), 2), mnet(2, K, 3)
+    for layer in head.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.uniform_(layer.bias, -1, 1)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    return x, start, torch.randn(K, 2), head
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PLAIN,
+        replace(PLAIN, centring_weight=0.0, fuzziness=1.7),
+        replace(PLAIN, centroid_interval=1, guided_epochs=1, fuzziness=1.3),
+        replace(PLAIN, phases="first", centring_epochs=4),
+        replace(PLAIN, phases="second"),
+        replace(PLAIN, phases="second", guided_epochs=9, similar=0.5, dissimilar=0.5),
+    ],
+    ids=["plain", "no centring", "often", "DCSS_u", "X+MNet", "only p"],
+)
+def test_algorithm_1_step_by_step(double, tiny, monkeypatch, config):
+    x, start, mu, head = prepared()
+    generator = torch.Generator().manual_seed(1)
+    orders = [torch.randperm(9, generator=generator) for _ in range(config.epochs)]
+    waiting = iter(orders)
+    monkeypatch.setattr(dcss, "shuffled", lambda x, size: next(waiting).split(size))
+    monkeypatch.setattr(dcss, "kmeans", lambda z, k: (None, mu.clone()))
+    monkeypatch.setattr(dcss, "mnet", lambda *sizes: copy.deepcopy(head))
+    replay = Replay(start, mu, head, config)
+    first = 0 if config.phases == "second" else config.centring_epochs
+    # Batch normalisation takes the biases before it out of the loss: Adam moves them by rounding alone.
+    near = {"rtol": 1e-6, "atol": 1e-6}
+    steps = dcss.fit(x, K, config, start)
+    for epoch, (order, step) in enumerate(zip(orders, steps, strict=True), start=1):
+        if epoch == 1:
+            replay.begin_first()
+        if epoch == first + 1:
+            replay.begin_second()
+        totals: dict[str, float] = {}
+        batches = [order[:4], order[4:8], order[8:]]
+        for rows in batches if epoch <= first else batches[:2]:  # departure 6
+            guided = epoch - first <= config.guided_epochs
+            values = replay.first(x[rows]) if epoch <= first else replay.second(x[rows], guided)
+            for name, value in values.items():
+                totals[name] = totals.get(name, 0.0) + value * len(rows)
+        seen = 9 if epoch <= first else 8
+        if epoch % config.centroid_interval == 0 if epoch <= first else guided:
+            replay.move(x)
+        assert (step.epoch, step.epochs, step.phase) == (epoch, config.epochs, "clustering")
+        curves = {name: value.item() for name, value in step.curves.items()}
+        assert curves == pytest.approx({name: value / seen for name, value in totals.items()}, rel=1e-6)
+        model = step.modules["model"]
+        close(model.centroids, replay.mu, **near)
+        for name, value in model.autoencoder.state_dict().items():
+            close(value, replay.weights[name].detach(), **near)
+        us = [replay.encode(one).detach() for one in x]
+        close(step.embed(x), torch.stack(us), **near)
+        if epoch <= first:
+            expected = exact(equation_2(us, replay.mu, config.fuzziness))
+            decoded = torch.stack([replay.decode(one) for one in replay.mu]).detach()
+            close(step.exemplars(), decoded, **near)
+        else:
+            expected = torch.stack(replay.read(us, training=False)).detach()
+            close(step.views["q"](x), expected, **near)
+            assert step.exemplars is None
+        close(step.assign(x), expected, **near)
+        assert step.labels(x).tolist() == [largest(row) for row in expected]  # line 21
+
+
+# --- what the phases may and may not move ---------------------------------------------------------
+
+
+def states(config, seed=0):
+    """The model's state and curves after each epoch."""
+    x, start, *_ = prepared()
+    torch.manual_seed(seed)
+    found = []
+    for step in dcss.fit(x, K, config, start):
+        state = {name: value.clone() for name, value in step.modules["model"].state_dict().items()}
+        found.append(state | {name: value.clone() for name, value in step.curves.items()})
+    return found
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_dcss_u_is_the_first_phase_of_dcss(tiny):
+    both, first = states(PLAIN), states(replace(PLAIN, phases="first"))
+    assert len(both) == len(first) + PLAIN.pairing_epochs
+    assert all(equal(a, b) for a, b in zip(first, both[: len(first)], strict=True))
+
+
+def test_phase_2_trains_encoder_and_mnet_and_leaves_the_decoder(tiny):
+    *_, before = states(replace(PLAIN, phases="first"))
+    after = states(PLAIN)[PLAIN.centring_epochs :]
+    for name in before:
+        if name.startswith("autoencoder"):
+            assert torch.equal(before[name], after[-1][name]) == ("decoder" in name)
+    heads = [{name: one[name] for name in one if name.startswith("mnet")} for one in after]
+    assert all(heads)
+    assert not equal(heads[0], heads[-1])
+
+
+def test_the_centroids_move_at_their_interval_and_while_p_judges(tiny):
+    config = replace(PLAIN, centring_epochs=5, centroid_interval=2, pairing_epochs=4, guided_epochs=2)
+    centroids = [one["centroids"] for one in states(config)]
+    moved = [not torch.equal(a, b) for a, b in pairwise(centroids)]
+    assert moved == [True, False, True, False, True, True, False, False]  # epochs 2 to 9
+
+
+def test_a_batch_of_one_is_left_out_of_phase_2_only(double, tiny, monkeypatch):
+    x, start, *_ = prepared()
+    sizes = []
+    for name in ("reconstruction_loss", "pairwise_loss"):
+        original = getattr(dcss, name)
+
+        def noted(first, *others, original=original, name=name):
+            sizes.append((name, len(first)))
+            return original(first, *others)
+
+        monkeypatch.setattr(dcss, name, noted)
+    list(dcss.fit(x, K, replace(PLAIN, centring_epochs=1, pairing_epochs=1), start))
+    assert (
+        sizes
+        == [("reconstruction_loss", b) for b in (4, 4, 4, 4, 4, 4, 1, 1, 1)] + [("pairwise_loss", 4)] * 2
+    )
+
+
+def test_the_start_is_the_pretrained_autoencoder_and_its_k_means(tiny):
+    x = torch.cat([torch.rand(8, 5) + 3 * i for i in range(K)])
+    network = autoencoder("mlp", (5,), 2)
+    for layer in of_kind([*network.encoder, *network.decoder], nn.Linear):
+        nn.init.uniform_(layer.bias, 0.1, 1)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    config = replace(PLAIN, phases="first", centring_epochs=1, learning_rate=1e-30)
+    (step,) = dcss.fit(x, K, config, start)  # a step of 1e-30 changes none of these numbers
+    model = step.modules["model"]
+    assert equal(start, model.autoencoder.state_dict())
+    assert equal(start, step.modules["autoencoder"].state_dict())
+    expected = KMeans(K, n_init=20, random_state=0).fit(step.embed(x).numpy()).cluster_centers_
+    got = np.sort(model.centroids.numpy(), axis=0)
+    np.testing.assert_allclose(got, np.sort(expected, axis=0), rtol=1e-4, atol=1e-5)
+
+
+# --- X+MNet -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        idec.Config(start=pretraining.Config(embedding_size=2, epochs=1), steps=4, batch_size=8),
+        pcx.Config(embedding_size=2, epochs=2, burn_in=1, batch_size=8),
+        replace(PLAIN, phases="first"),
+    ],
+    ids=["IDEC+MNet", "PC-X+MNet", "DCSS_u+MNet"],
+)
+def test_the_second_phase_goes_on_any_methods_autoencoder(tiny, other):
+    x, start, *_ = prepared()
+    method = {idec.Config: idec, pcx.Config: pcx, dcss.Config: dcss}[type(other)]
+    torch.manual_seed(0)
+    *_, last = method.fit(x, K, other, start if other.start else None)
+    weights = {name: v.clone() for name, v in last.modules["model"].autoencoder.state_dict().items()}
+    config = replace(PLAIN, phases="second", start=other)
+    steps = []
+    for step in dcss.fit(x, K, config, weights):
+        steps.append(step)
+        assert set(step.curves) == {"pairs", "similar", "dissimilar", "isolated"}
+        assert all(torch.isfinite(value) for value in step.curves.values())
+    assert [step.epoch for step in steps] == [1, 2, 3, 4]
+    assert "autoencoder" not in steps[-1].modules
+    decoder = steps[-1].modules["model"].autoencoder.decoder.state_dict()
+    assert all(torch.equal(value, weights[f"decoder.{name}"]) for name, value in decoder.items())
+
+
+@pytest.mark.parametrize("start", [None, kmeans.Config()])
+def test_a_start_must_lead_to_an_autoencoder(start):
+    with pytest.raises(InputError, match="`start` must be an autoencoder's pretraining"):
+        dcss.Config(start=start)
+
+
+def test_without_weights_there_is_nothing_to_start_from():
+    with pytest.raises(InputError, match="none were given"):
+        next(dcss.fit(torch.rand(9, 5), K, PLAIN))
+
+
+# --- the shortened method, and awkward data -------------------------------------------------------
+
+
+def run(x, k, config):
+    """The pretraining named by the config, then DCSS; its steps."""
+    *_, last = isolated(pretraining.fit(x, k, config.start), seed=0)
+    weights = last.modules["autoencoder"].state_dict()
+    return list(isolated(dcss.fit(x, k, config, weights), seed=0))
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", "dcss-conv"])
+@pytest.mark.parametrize("phases", ["both", "first", "second"])
+def test_the_shortened_method_goes_through_every_phase(convolutional, network, phases):
+    config = dcss.Config(start=pretraining.Config(network=network), phases=phases).shortened()
+    x = fingerprint._data()
+    steps = run(x, fingerprint.CLUSTERS, config)
+    first, second = phases != "second", phases != "first"
+    assert ["centring" in step.curves for step in steps] == [True] * first + [False] * 2 * second
+    for step in steps:
+        assert all(torch.isfinite(value) for value in step.curves.values())
+        p = step.assign(x)
+        torch.testing.assert_close(p.sum(1), torch.ones(96))
+        assert step.embed(x).shape == (96, 10)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@pytest.mark.parametrize("kind", ["constant", "duplicated", "rows", "n = k + 1", "k = 2", "one apart"])
+def test_awkward_data_are_survived(tiny, kind):
+    generator = torch.Generator().manual_seed(0)
+    x, k = torch.rand(9, 5, generator=generator), K
+    match kind:
+        case "constant":
+            x = torch.full((9, 5), 0.5)
+        case "duplicated":
+            x = x[:2].repeat(5, 1)[:9]
+        case "n = k + 1":
+            k = 8
+        case "k = 2":
+            k = 2
+        case "one apart":
+            x = torch.cat([torch.zeros(8, 5), 1000 * torch.ones(1, 5)])
+    config = replace(PLAIN, start=pretraining.Config(embedding_size=2, epochs=2, batch_size=8))
+    for step in run(x, k, config):
+        assert all(torch.isfinite(value) for value in step.curves.values())
+        p = step.assign(x)
+        assert p.shape == (9, k)
+        torch.testing.assert_close(p.sum(1), torch.ones(9))
+
+
+# --- networks and settings ------------------------------------------------------------------------
+
+
+def of_kind(module, kind):
+    return [one for one in module if isinstance(one, kind)]
+
+
+@pytest.mark.parametrize("side", [28, 16, 8])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_convolutional_decoder_gives_back_the_shape_of_its_input(side, channels):
+    network = bottlenecked((channels, side, side), 10).train()
+    x = torch.rand(2, channels, side, side)
+    assert network.encoder(x).shape == (2, 10)
+    assert network(x).shape == x.shape
+    assert network(x[:1]).shape == (1, channels, side, side)  # batch statistics of one sample
+    before = {28: (14, 7, 3), 16: (14, 7, 3), 8: (10, 5, 2)}[side]
+    sizes, value = [], x
+    for layer in network.encoder:
+        value = layer(value)
+        if isinstance(layer, Bottleneck):
+            sizes.append(tuple(value.shape[1:]))
+    assert sizes == [(c, n, n) for c, n in zip((32, 64, 128), before, strict=True)]
+
+
+def test_the_printed_sizes_of_section_6():
+    assert SIZES[28] == (2, 2, 1, 2, 2, 2, 5, 4)
+    assert SIZES[16] == (1, 1, 2, 2, 0, 1, 4, 5)
+    network = bottlenecked((1, 28, 28), 10)
+    found = of_kind(network.encoder, nn.Conv2d)
+    assert [(one.kernel_size[0], one.stride[0], one.padding[0]) for one in found] == [
+        (5, 2, 2),
+        (5, 2, 2),
+        (3, 2, 0),
+    ]
+    back = of_kind(network.decoder, nn.ConvTranspose2d)
+    assert [(one.kernel_size[0], one.stride[0], one.padding[0]) for one in back] == [
+        (3, 2, 0),
+        (5, 2, 1),
+        (4, 2, 2),
+    ]
+    assert of_kind(network.encoder, nn.Linear)[0].in_features == 1152
+    assert not of_kind(network.decoder, Bottleneck)
+    assert isinstance(network.encoder[-1], nn.Linear)  # linear embedding and output
+    assert isinstance(network.decoder[-1], nn.ConvTranspose2d)
+
+
+def test_a_bottleneck_adds_its_residual_to_the_identity():
+    torch.manual_seed(0)
+    block = Bottleneck(6).eval()
+    x = torch.randn(2, 6, 4, 4)
+    first, _, _, middle, _, _, last, _ = block.residual
+    assert [one.kernel_size[0] for one in (first, middle, last)] == [1, 3, 1]
+    assert (first.out_channels, middle.out_channels, last.out_channels) == (INNER, INNER, 6)
+    assert not any(one.bias is not None for one in (first, middle, last))
+    scale = 1 / sqrt(1 + 1e-5)  # batch normalisation with fresh running statistics
+    inner_values = (middle((first(x) * scale).relu()) * scale).relu()
+    torch.testing.assert_close(block(x), (last(inner_values) * scale + x).relu())
+
+
+@pytest.mark.parametrize("shape", [(64,), (1, 8, 9), (1, 12, 12), (8, 8)])
+def test_samples_that_the_convolutions_do_not_fit_are_refused(shape):
+    with pytest.raises(InputError, match=r'needs images .* n one of 28, 16, 8, .*network="mlp"'):
+        bottlenecked(shape, 10)
+
+
+def test_mnet_is_the_printed_one():
+    torch.manual_seed(0)
+    head = mnet(10, 7, 128)
+    linear = of_kind(head, nn.Linear)
+    assert [linear[0].in_features, *(one.out_features for one in linear)] == [10, 128, 128, 128, 7]
+    inside = [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    assert [type(one) for one in head] == [*inside * 3, nn.Linear, nn.Softmax]
+    q = head(torch.randn(5, 10))
+    torch.testing.assert_close(q.sum(1), torch.ones(5))
+    for one in linear:
+        bound = sqrt(6 / (one.in_features + one.out_features))
+        assert 0.8 * bound < one.weight.abs().max() <= bound
+        assert not one.bias.any()
+
+
+def test_the_printed_settings():
+    config = dcss.Config()
+    assert (config.centring_weight, config.fuzziness) == (0.1, 1.5)
+    assert (config.centring_epochs, config.centroid_interval) == (200, 2)
+    assert (config.pairing_epochs, config.guided_epochs) == (20, 5)
+    assert (config.similar, config.dissimilar) == (0.8, 0.2)
+    assert (config.learning_rate, config.mnet_learning_rate) == (1e-5, 1e-3)
+    assert config.hidden_size == 128
+    assert [replace(config, phases=one).epochs for one in ("both", "first", "second")] == [220, 200, 20]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phases": "third"}, "unknown phases 'third'; choose one of: both, first, second"),
+        ({"fuzziness": 1.0}, "fuzziness must be greater than 1, got 1.0"),
+        ({"fuzziness": float("nan")}, "fuzziness"),
+        ({"fuzziness": float("inf")}, "fuzziness"),
+        ({"centring_weight": -0.1}, "centring_weight"),
+        ({"similar": 0.3, "dissimilar": 0.4}, "dissimilar must not exceed similar, got 0.4"),
+        ({"similar": 1.1}, "similar must"),
+        ({"dissimilar": -0.1}, "dissimilar must"),
+        ({"batch_size": 1}, "batch_size must be 2 or more, or there is no pair, got 1"),
+        ({"guided_epochs": 0}, "guided_epochs"),
+    ],
+)
+def test_nonsense_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        replace(PLAIN, **change)
