@@ -178,6 +178,25 @@ def test_the_package_is_light_and_runs_as_a_module():
     assert "status" in module.stdout
 
 
+def test_a_run_needs_torch_numpy_scipy_sklearn_pandas_and_typer_alone(tmp_path):
+    absent = ("torchvision", "matplotlib", "seaborn", "safetensors", "jupytext", "papermill")
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent}))
+sys.argv = ["recluster", "run", "pcx.table3", "--scale", "smoke"]
+from recluster import cli, run
+from recluster.methods import kmeans
+from recluster.spec import Run
+from recluster.store import Store
+one = Run(config=kmeans.Config(restarts=1), dataset="digits", seed=0, scale="smoke")
+print(run.execute(one, Store({str(tmp_path)!r})).status)
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["finished", "nothing to run at this scale"]
+
+
 def test_readme_table_is_what_the_records_say():
     """The one table of the README; renew it with `recluster show pcx.table6 --format markdown`."""
     from recluster.report.table import render

@@ -15,7 +15,21 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from recluster import fingerprint
-from recluster.methods import METHODS, dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, shallow, ulhe, vade
+from recluster.methods import (
+    METHODS,
+    dcn,
+    dcss,
+    dec,
+    dkm,
+    dynae,
+    idec,
+    kmeans,
+    pcx,
+    secu,
+    shallow,
+    ulhe,
+    vade,
+)
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, pretraining
@@ -36,6 +50,18 @@ DCSS = dcss.Config(
     guided_epochs=1,
     batch_size=8,
     learning_rate=1e-3,
+)
+
+SECU = secu.Config(
+    features=8,
+    embedding_size=4,
+    heads=2,
+    epochs=3,
+    warm_up=1,
+    batch_size=8,
+    self_labelling_epochs=2,
+    self_labelling_warm_up=1,
+    self_labelling_batch=8,
 )
 
 TINY: dict[str, dict[str, Config]] = {
@@ -76,6 +102,14 @@ TINY: dict[str, dict[str, Config]] = {
         "dcss u": replace(DCSS, phases="first"),
         "dcss mnet": replace(DCSS, phases="second"),
         "dcss ablated": replace(DCSS, centring_weight=0.0, fuzziness=1.1, similar=0.5, dissimilar=0.5),
+    },
+    "secu": {
+        "secu": SECU,
+        "secu bounded": replace(SECU, upper_ratio=1.1),
+        "secu entropy": replace(SECU, constraint="entropy"),
+        "secu mlp": replace(SECU, network="mlp"),
+        "secu conv": replace(SECU, network="conv"),
+        "secu self-labelling": replace(SECU, self_labelling=True),
     },
     "dec": {"dec": dec.Config(start=AE, steps=9, refresh=4, batch_size=8)},
     "dcn": {"dcn": dcn.Config(start=AE, epochs=2, batch_size=8)},
@@ -176,7 +210,7 @@ def check_valid(values: Values, n: int, k: int) -> None:
 @pytest.mark.parametrize("flat", [False, True])
 def test_steps_have_the_promised_fields(config, flat):
     x = images().flatten(1) if flat else images()
-    if flat and "conv" in str(config):
+    if flat and ("conv" in str(config) or config.method == "secu"):
         with pytest.raises(InputError, match="needs images"):
             last(x, config)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[Run, Step], None], Callabl
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         whole = bars.add_task("all runs", total=total)
         current = bars.add_task("", total=None)
-        finished = 0
+        finished, begin = 0, time.monotonic()
 
         def watch(run: Run, step: Step) -> None:
             label = f"{run.method} {run.dataset} s{run.seed} {step.phase}"
@@ -134,7 +135,9 @@ def _progress(total: int) -> Iterator[tuple[Callable[[Run, Step], None], Callabl
             finished += 1
             bars.reset(current)
             bars.update(whole, completed=finished)
-            console.print(f"[{finished}/{total}] {line}", highlight=False, markup=False)
+            left = (time.monotonic() - begin) / finished * (total - finished)
+            hint = f"; about {left / 60:.0f} min left" if left else ""
+            console.print(f"[{finished}/{total}] {line}{hint}", highlight=False, markup=False)
 
         yield watch, done
 

@@ -15,6 +15,7 @@ from recluster.methods import (
     idec,
     kmeans,
     pcx,
+    secu,
     shallow,
     ulhe,
     vade,
@@ -53,4 +54,5 @@ METHODS = {
     "ulhe": _method(ulhe),
     "dynae": _method(dynae),
     "dcss": _method(dcss),
+    "secu": _method(secu),
 }

@@ -37,13 +37,13 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, not_negative, positive
 
 
@@ -52,7 +52,7 @@ class Config(spec.Config):
     """Settings of DCN, ClustPy's unless said otherwise, see departure 2."""
 
     method: ClassVar[str] = "dcn"
-    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: Start | None = field(default_factory=pretraining.Config)
     epochs: int = 150
     batch_size: int = 256
     learning_rate: float = 1e-4
@@ -62,7 +62,7 @@ class Config(spec.Config):
     def __post_init__(self) -> None:
         positive(self, "epochs", "batch_size", "learning_rate", "initial_count")
         not_negative(self, "clustering_weight")
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"dcn starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -120,11 +120,7 @@ class Model(nn.Module):
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Alternating optimisation on x (n, ...), from the autoencoder's weights in `start`."""
-    if config.start is None or start is None:
-        raise InputError("dcn starts from an autoencoder's weights, and none were given")
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    network.to(x.device)
+    network = pretrained(config, x, start)
     labels, centroids = kmeans(in_batches(network.encoder, x, network), k)
     model = Model(network, centroids, config.initial_count)
     optimiser = adam(model.parameters(), config.learning_rate)

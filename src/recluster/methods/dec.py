@@ -34,12 +34,12 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
-from recluster.nets import autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, positive
 
 
@@ -48,7 +48,7 @@ class Config(spec.Config):
     """Settings of DEC; where the paper is silent, those of the Keras port."""
 
     method: ClassVar[str] = "dec"
-    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: Start | None = field(default_factory=pretraining.Config)
     steps: int = 20_000  # at most; the port
     batch_size: int = 256
     learning_rate: float = 0.01
@@ -59,7 +59,7 @@ class Config(spec.Config):
     def __post_init__(self) -> None:
         positive(self, "steps", "batch_size", "learning_rate", "refresh")
         fraction(self, "momentum", "tolerance")
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"dec starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -77,17 +77,14 @@ class Model(nn.Module):
         self.centroids = nn.Parameter(centroids)
 
     def assign(self, x: Tensor) -> Tensor:
-        """Q (b, k) of x (b, ...), eq. (1)."""
+        """q (b, k) of x (b, ...), eq. (1)."""
         return student_t(self.encoder(x), self.centroids)
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """DEC on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
-    if config.start is None or start is None:
-        raise InputError("dec starts from an autoencoder's weights, and none were given")
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    encoder = network.to(x.device).encoder
+    network = pretrained(config, x, start)
+    encoder = network.encoder
     labels, centroids = kmeans(in_batches(encoder, x, encoder), k)
     model = Model(encoder, centroids)
     optimiser = torch.optim.SGD(

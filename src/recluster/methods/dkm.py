@@ -33,13 +33,13 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, not_negative, positive
 
 
@@ -48,7 +48,7 @@ class Config(spec.Config):
     """Settings of DKM with pretraining, the official code's."""
 
     method: ClassVar[str] = "dkm"
-    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: Start | None = field(default_factory=pretraining.Config)
     epochs: int = 100  # there: 20 rounds of 5
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -58,7 +58,7 @@ class Config(spec.Config):
     def __post_init__(self) -> None:
         positive(self, "epochs", "batch_size", "learning_rate", "sharpness")
         not_negative(self, "clustering_weight")
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"dkm starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -68,7 +68,7 @@ class Config(spec.Config):
 
 
 def soft_assignment(z: Tensor, centroids: Tensor, sharpness: float) -> Tensor:
-    """S (b, k): softmax of -alpha times the squared distances of z (b, d) to the centroids (k, d)."""
+    """s (b, k): softmax of -alpha times the squared distances of z (b, d) to the centroids (k, d)."""
     return torch.softmax(-sharpness * squared_distances(z, centroids), dim=1)
 
 
@@ -88,17 +88,13 @@ class Model(nn.Module):
         self.sharpness = sharpness
 
     def assign(self, x: Tensor) -> Tensor:
-        """S (b, k) of x (b, ...)."""
+        """s (b, k) of x (b, ...)."""
         return soft_assignment(self.autoencoder.encoder(x), self.centroids, self.sharpness)
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """DKM on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
-    if config.start is None or start is None:
-        raise InputError("dkm starts from an autoencoder's weights, and none were given")
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    network.to(x.device)
+    network = pretrained(config, x, start)
     centroids = kmeans(in_batches(network.encoder, x, network), k)[1]
     model = Model(network, centroids, config.sharpness)
     optimiser = adam(model.parameters(), config.learning_rate)

@@ -54,14 +54,14 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import acai
 from recluster.parts.assignment import squared_distances, student_t
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 TARGETS = ("decoded neighbour", "neighbour", "decoded centroid")
@@ -73,7 +73,7 @@ class Config(spec.Config):
     """Hyper-parameters of DynAE, as printed in Section 5.1.3 unless said otherwise."""
 
     method: ClassVar[str] = "dynae"
-    start: acai.Config | pretraining.Config | None = field(default_factory=acai.Config)
+    start: Start | None = field(default_factory=acai.Config)
     steps: int = 100_000  # MaxIter
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -93,7 +93,7 @@ class Config(spec.Config):
         positive(self, "steps", "batch_size", "learning_rate", "refresh")
         fraction(self, "momentum", "tolerance", "confidence", "drop", "shift")
         not_negative(self, "clustering_weight", "rotation")
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"dynae starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -153,7 +153,7 @@ class Model(nn.Module):
         self.register_buffer("images", images)
 
     def assign(self, x: Tensor) -> Tensor:
-        """Q (b, k) of x (b, ...), eq. (4) with alpha = 1."""
+        """q (b, k) of x (b, ...), eq. (4) with alpha = 1."""
         return student_t(self.autoencoder.encoder(x), self.centroids)
 
     def conflicted(self, x: Tensor) -> Tensor:
@@ -175,11 +175,8 @@ def centres(network: Autoencoder, x: Tensor, k: int, target: str) -> tuple[Tenso
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Section 4.2 on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
-    if config.start is None or start is None:
-        raise InputError("dynae starts from an autoencoder's weights, and none were given")
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    model = Model(network.to(x.device), x, k, config)
+    network = pretrained(config, x, start)
+    model = Model(network, x, k, config)
     weights = list(network.parameters())
     optimiser = torch.optim.SGD(weights, lr=config.learning_rate, momentum=config.momentum)
     means = Means()

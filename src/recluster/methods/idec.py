@@ -31,14 +31,14 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, positive
 
 
@@ -47,7 +47,7 @@ class Config(spec.Config):
     """Settings of IDEC from its paper and the authors' code."""
 
     method: ClassVar[str] = "idec"
-    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: Start | None = field(default_factory=pretraining.Config)
     steps: int = 20_000  # at most
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -59,7 +59,7 @@ class Config(spec.Config):
         positive(self, "steps", "batch_size", "learning_rate", "refresh")
         not_negative(self, "divergence_weight")
         fraction(self, "tolerance")
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"idec starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -77,17 +77,13 @@ class Model(nn.Module):
         self.centroids = nn.Parameter(centroids)
 
     def assign(self, x: Tensor) -> Tensor:
-        """Q (b, k) of x (b, ...)."""
+        """q (b, k) of x (b, ...)."""
         return student_t(self.autoencoder.encoder(x), self.centroids)
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Algorithm 1 of the paper on x (n, ...), from the autoencoder's weights in `start`."""
-    if config.start is None or start is None:
-        raise InputError("idec starts from an autoencoder's weights, and none were given")
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    network.to(x.device)
+    network = pretrained(config, x, start)
     labels, centroids = kmeans(in_batches(network.encoder, x, network), k)
     model = Model(network, centroids)
     optimiser = adam(model.parameters(), config.learning_rate)

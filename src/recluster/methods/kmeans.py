@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from recluster import spec
-from recluster.nets import autoencoder
-from recluster.parts import acai, pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import in_batches
 from recluster.parts.kmeans import RESTARTS, kmeans
+from recluster.parts.starting import Start, representation
 from recluster.spec import InputError, Step, positive
 
 
@@ -34,7 +33,7 @@ class Config(spec.Config):
 
     def __post_init__(self) -> None:
         positive(self, "restarts")
-        if not isinstance(self.start, acai.Config | pretraining.Config | None):
+        if not isinstance(self.start, Start | None):
             raise InputError(f"kmeans can start from an autoencoder, not from {self.start!r}")
 
     def shortened(self) -> Self:
@@ -61,13 +60,7 @@ class Model(nn.Module):
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """k-means on x (n, ...), or on its embedding by the autoencoder whose weights are `start`."""
-    shape = tuple(x.shape[1:])
-    encoder: nn.Module = nn.Flatten()
-    decoder: nn.Module = nn.Unflatten(1, shape)
-    if isinstance(config.start, acai.Config | pretraining.Config) and start is not None:
-        network = autoencoder(config.start.network, shape, config.start.embedding_size)
-        network.load_state_dict(start)
-        encoder, decoder = network.to(x.device).encoder, network.decoder
+    encoder, decoder = representation(config, x, start)
     z = in_batches(encoder, x, encoder)
     labels, centroids = kmeans(z, k, config.restarts)
     inertia = (z - centroids[labels]).square().sum(1).mean()

@@ -118,7 +118,7 @@ class Config(spec.Config):
 
 
 def probabilities(u: Tensor, centres: Tensor, temperature: float) -> Tensor:
-    """P (b, k) of eq. (3)."""
+    """p (b, k) of eq. (3)."""
     return torch.softmax(u @ centres.T / temperature, dim=1)
 
 

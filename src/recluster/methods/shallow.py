@@ -37,15 +37,14 @@ from sklearn.cluster import AgglomerativeClustering, SpectralClustering
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from recluster import spec
-from recluster.nets import autoencoder
-from recluster.parts import acai, pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import in_batches
 from recluster.parts.kmeans import RESTARTS
+from recluster.parts.starting import Start, representation
 from recluster.spec import InputError, Step, one_of, positive
 
 NEIGHBOURS = 10
@@ -66,7 +65,7 @@ class Config(spec.Config):
     def __post_init__(self) -> None:
         one_of("algorithm", self.algorithm, ALGORITHMS)
         positive(self, "restarts")
-        if not isinstance(self.start, acai.Config | pretraining.Config | None):
+        if not isinstance(self.start, Start | None):
             raise InputError(f"shallow can start from an autoencoder, not from {self.start!r}")
         if self.algorithm == "nmf" and self.start is not None:
             raise InputError("shallow: nmf takes no start, an embedding has negative numbers")
@@ -143,7 +142,7 @@ def positives(z: Tensor) -> Tensor:
 
 
 def array(z: Tensor) -> NDArray[np.float64]:
-    """Z (n, d) for scikit-learn, in double precision: EM's variances may be tiny."""
+    """z (n, d) for scikit-learn, in double precision: EM's variances may be tiny."""
     return z.double().cpu().numpy()
 
 
@@ -154,13 +153,7 @@ def like(z: Tensor, values: NDArray[Any]) -> Tensor:
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """The clustering of x (n, ...), or of its embedding by the autoencoder with the weights `start`."""
-    shape = tuple(x.shape[1:])
-    encoder: nn.Module = nn.Flatten()
-    decoder: nn.Module = nn.Unflatten(1, shape)
-    if isinstance(config.start, acai.Config | pretraining.Config) and start is not None:
-        network = autoencoder(config.start.network, shape, config.start.embedding_size)
-        network.load_state_dict(start)
-        encoder, decoder = network.to(x.device).encoder, network.decoder
+    encoder, decoder = representation(config, x, start)
     z = in_batches(encoder, x, encoder)
     seed = int(torch.randint(2**31, ()).item())
     rule = ALGORITHMS[config.algorithm](z, k, config.restarts, seed)

@@ -238,7 +238,7 @@ class Model(nn.Module):
         self.register_buffer("centroids", centroids)
 
     def directions(self, x: Tensor) -> Tensor:
-        """U (b, d) of x (b, ...)."""
+        """u (b, d) of x (b, ...)."""
         return unit(self.encoder(x))
 
     def assign(self, x: Tensor) -> Tensor:

@@ -51,12 +51,12 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import pretraining
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.kmeans import RESTARTS
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, one_of, positive
 
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -69,7 +69,7 @@ class Config(spec.Config):
     """Settings of VaDE, the official code's for MNIST unless said otherwise."""
 
     method: ClassVar[str] = "vade"
-    start: acai.Config | pretraining.Config | None = field(default_factory=pretraining.Config)
+    start: Start | None = field(default_factory=pretraining.Config)
     epochs: int = 300  # departure 5
     batch_size: int = 100
     learning_rate: float = 0.002
@@ -84,7 +84,7 @@ class Config(spec.Config):
         positive(self, "least_learning_rate", "stability")
         fraction(self, "decay")
         one_of("likelihood", self.likelihood, LIKELIHOODS)
-        if not isinstance(self.start, acai.Config | pretraining.Config):
+        if not isinstance(self.start, Start):
             raise InputError(f"vade starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
@@ -203,14 +203,10 @@ def logits(y: Tensor) -> Tensor:
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Maximise the ELBO on x (n, ...), from the autoencoder's weights in `start`."""
-    if config.start is None or start is None:
-        raise InputError("vade starts from an autoencoder's weights, and none were given")
     binary = config.likelihood == "bernoulli"
     if binary and not bool(((x >= 0) & (x <= 1)).all()):
         raise InputError('vade: data outside [0, 1]; scale them or take likelihood="gaussian"')
-    network = autoencoder(config.start.network, tuple(x.shape[1:]), config.start.embedding_size)
-    network.load_state_dict(start)
-    network.to(x.device)
+    network = pretrained(config, x, start)
     z = in_batches(network.encoder, x, network)
     noise = (x - in_batches(network.decoder, z, network)).square().mean()
     model = Model(network, mixture(z, k), noise).to(x.device)

@@ -1,0 +1,38 @@
+"""Where a method begins that does not start cold: with the autoencoder of another run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from recluster.nets import autoencoder
+from recluster.nets.autoencoder import Autoencoder
+from recluster.parts import acai, pretraining
+from recluster.spec import Config, InputError
+
+Start = acai.Config | pretraining.Config
+
+
+def pretrained(config: Config, x: Tensor, weights: Mapping[str, Tensor] | None) -> Autoencoder:
+    """The autoencoder of `config.start` for samples x (n, ...), with its weights, beside x.
+
+    Raises:
+        InputError: the config starts from no autoencoder, or there are no weights.
+    """
+    start = config.start
+    if not isinstance(start, Start) or weights is None:
+        raise InputError(f"{config.method} starts from an autoencoder's weights, and none were given")
+    network = autoencoder(start.network, tuple(x.shape[1:]), start.embedding_size)
+    network.load_state_dict(weights)
+    return network.to(x.device)
+
+
+def representation(
+    config: Config, x: Tensor, weights: Mapping[str, Tensor] | None
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder of `config.start`; without a start, the data as rows and back."""
+    if config.start is None:
+        return nn.Flatten(), nn.Unflatten(1, tuple(x.shape[1:]))
+    network = pretrained(config, x, weights)
+    return network.encoder, network.decoder
