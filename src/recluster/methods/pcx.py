@@ -37,8 +37,9 @@ Departures from the paper, and choices where it is silent:
 7. Inputs lie in [0, 1], the output is linear, all biases start at zero (not printed).
 8. In the convolutional network batch normalisation and ReLU follow every convolution but the output
    ("except the last", App. A.7, can be read in several ways); the embedding is linear in both.
-9. With `start`, the network starts from a pretrained autoencoder and the centroids from k-means on it:
-   the paper starts both from Glorot's uniform distribution, and so does the default.
+9. With `start`, the network starts from a pretrained autoencoder, the centroids from k-means on it, and
+   the CI-Unit from the identity in z, so that the decoder sees at first what it was trained on. The
+   paper starts all from Glorot's uniform distribution, and so does the default.
 """
 
 from __future__ import annotations
@@ -182,6 +183,15 @@ class Model(nn.Module):
         """The CI-Unit, eq. (3): z (b, d) and its centroids (b, d) to (b, d); z without the unit."""
         return z if self.fusion is None else self.fusion(torch.cat([z, nearest], dim=1))
 
+    @torch.no_grad()
+    def begin(self, x: Tensor, weights: Mapping[str, Tensor]) -> None:
+        """Begin at a pretrained autoencoder, its k-means, and a unit that passes z on (departure 9)."""
+        self.autoencoder.load_state_dict(weights)
+        embedded = in_batches(self.autoencoder.encoder, x, self)
+        self.centroids.copy_(kmeans(embedded, len(self.centroids))[1])
+        if self.fusion is not None:
+            nn.init.eye_(self.fusion.weight)  # a random layer would undo the decoder's training
+
     def exemplars(self) -> Tensor:
         """The centroids decoded, g(h(mu, mu)) of Section 3.2, as (k, ...)."""
         decode = self.autoencoder.decoder
@@ -192,9 +202,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     """Algorithm 1 on x (n, ...); yields once an epoch. `start` holds an autoencoder's weights."""
     model = Model(tuple(x.shape[1:]), k, config).to(x.device)
     if start is not None:
-        model.autoencoder.load_state_dict(start)
-        embedded = in_batches(model.autoencoder.encoder, x, model)
-        model.centroids.copy_(kmeans(embedded, k)[1])
+        model.begin(x, start)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
     eta_1 = config.clustering_weight * x[0].numel()  # departure 2

@@ -98,31 +98,31 @@ TABLE_3 = Claim(
     where="Table 3, Section 4",
     cells=(
         grid("""
-        data set    | mnist: samples clusters dimension major minor
+        data set    | mnist: samples classes dimension major minor
         MNIST       | 70,000 ?  28x28    11.3% 9%
     """)
         + grid("""
-        data set    | fashion: samples clusters dimension major minor
+        data set    | fashion: samples classes dimension major minor
         Fashion     | 70,000 10 28x28    10%   10%
     """)
         + grid("""
-        data set    | ytf: samples clusters dimension major minor
+        data set    | ytf: samples classes dimension major minor
         YTF         | 10,000 41 3x55x55  6.9%  0.3%
     """)
         + grid("""
-        data set    | cifar10-moco: samples clusters dimension major minor
+        data set    | cifar10-moco: samples classes dimension major minor
         CIFAR-10    | 60,000 10 3x32x32  10%   10%
     """)
         + grid("""
-        data set    | imagenet10-moco: samples clusters dimension major minor
+        data set    | imagenet10-moco: samples classes dimension major minor
         ImageNet-10 | 13,000 10 3x24x24  10%   10%
     """)
         + grid("""
-        data set    | reuters10k: samples clusters dimension major minor
+        data set    | reuters10k: samples classes dimension major minor
         Reuters10K  | 10,000 4  2,000    40.2% 9.0%
     """)
         + grid("""
-        data set    | har: samples clusters dimension major minor
+        data set    | har: samples classes dimension major minor
         HAR         | 10,299 6  561      18.9% 13.7%
     """)
     ),

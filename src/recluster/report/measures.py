@@ -89,7 +89,7 @@ def _geometric_over_power(record: Record, store: Store, variant: Variant) -> flo
 MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "seconds": lambda record, store, variant: record.seconds["total"],
     "samples": lambda record, store, variant: record.data["shape"][0],
-    "clusters": lambda record, store, variant: record.data["k"],
+    "classes": lambda record, store, variant: record.data["k"],
     "dimension": lambda record, store, variant: prod(record.data["shape"][1:]),
     "major": lambda record, store, variant: record.data["largest"],
     "minor": lambda record, store, variant: record.data["smallest"],
