@@ -49,6 +49,10 @@ page.order("pcx.table6", "acc")
 page.order("pcx.table6", "nmi")
 
 # %% [markdown]
+# Below paper scale this compares beginnings. PC-X and its variants start from random weights and see about
+# a sixtieth of the paper's steps, while IDEC and AE start from a trained autoencoder; and once the entropy
+# term sets in, hardly a label changes any more, as [the curves](figures.ipynb) show.
+#
 # ## Beyond the paper
 #
 # The paper starts from random weights and random centroids. What if PC-X starts where IDEC does, from a

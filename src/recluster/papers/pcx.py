@@ -205,10 +205,10 @@ START = Claim(
     title="What a pretrained start is worth",
     where="not in the paper",
     cells=grid("""
-        method                    | mnist: acc nmi
-        PC-X                      |        -   -
-        PC-X from the autoencoder |        -   -
-        AE                        |        -   -
+        method                    | mnist: acc nmi clusters
+        PC-X                      |        -   -   -
+        PC-X from the autoencoder |        -   -   -
+        AE                        |        -   -   -
     """),
     plan={
         scale: {

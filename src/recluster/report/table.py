@@ -11,7 +11,7 @@ import pandas as pd
 from recluster.papers.claim import Claim
 from recluster.report.verdict import Judged, Obtained, as_object
 
-METRICS = {"acc": "ACC", "nmi": "NMI", "ari": "ARI"}
+METRICS = {"acc": "ACC", "nmi": "NMI", "ari": "ARI", "clusters": "clusters in use"}
 FORMATS = ("text", "csv", "json", "markdown")
 
 
