@@ -706,7 +706,7 @@ def test_facts_of_the_data_and_the_run(store):
     one = record(SCORED)
     names = ("seconds", "samples", "dimension", "major", "minor")
     assert [measure(one, store, name, {}) for name in names] == [1.5, 1797, 64, 0.2, 0.1]
-    assert measure(record({}), store, "clusters", {}) == 10
+    assert measure(record({}), store, "classes", {}) == 10
 
 
 def test_shares_of_the_largest_singular_value(store):
