@@ -92,6 +92,8 @@ class Page:
                     f"What the <b>{scale}</b> scale gave, on its own data:</p>"
                 )
             parts.append(as_html(claim, scale, judged))
+        if claim.note:
+            parts.append(f'<p class="claim-note">{html.escape(claim.note)}</p>')
         return Html("\n".join(parts))
 
     def figure(self, name: str) -> Figure | Html:

@@ -136,6 +136,7 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
     head = "".join(f'<th colspan="{spans[g]}">{html.escape(g)}</th>' for g in groups)
     ordered = [column for group in groups for column in columns if column[0] == group]
     names = "".join(f"<th>{html.escape(heading)}</th>" for _, heading in ordered)
+    second = f"<tr><td></td>{names}</tr>" if any(heading for _, heading in ordered) else ""
     body = "".join(
         f"<tr><th>{html.escape(row)}</th>"
         + "".join(_html_cell(cells.get((row, *column))) for column in ordered)
@@ -146,11 +147,10 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
         f"<b>{html.escape(claim.title)}</b> ({html.escape(claim.where)}). Printed above, ours below: "
         f"mean ± deviation over seeds, scale <b>{scale}</b>."
     )
-    note = f'<p class="claim-note">{html.escape(claim.note)}</p>' if claim.note else ""
     return (
         f'<div class="claim-scroll"><table class="claim" id="{claim.id}-{scale}">'
-        f"<caption>{caption}</caption><thead><tr><td></td>{head}</tr><tr><td></td>{names}</tr>"
-        f"</thead><tbody>{body}</tbody></table></div>{note}"
+        f"<caption>{caption}</caption><thead><tr><td></td>{head}</tr>{second}"
+        f"</thead><tbody>{body}</tbody></table></div>"
     )
 
 
