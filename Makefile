@@ -59,11 +59,12 @@ $(BUILD)/scale: FORCE
 	@mkdir -p $(BUILD)
 	@echo $(SCALE) | cmp -s - $@ || echo $(SCALE) > $@
 
-check: $(STAMP) ## format, lint, types, import contracts
+check: $(STAMP) ## format, lint, types, import contracts, notebook rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict src
 	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_notebooks.py -k "rule or notebook_keeps or pair or four_pages"
 
 test: check ## check, then all tests
 	$(BIN)/pytest
