@@ -32,7 +32,7 @@ from recluster.methods import (
 )
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
-from recluster.parts import acai, pretraining
+from recluster.parts import acai, normed, pretraining
 from recluster.run import train
 from recluster.spec import Config, InputError, Step
 
@@ -41,7 +41,7 @@ PCX = pcx.Config(epochs=3, burn_in=1, batch_size=8, embedding_size=3)
 
 ACAI = acai.Config(steps=6, batch_size=8, embedding_size=3)
 DYNAE = dynae.Config(start=ACAI, steps=9, refresh=3, batch_size=8)
-ULHE_AE = ulhe.Pretraining(epochs=2, batch_size=8, embedding_size=3)
+ULHE_AE = normed.Config(epochs=2, batch_size=8, embedding_size=3)
 ULHE = ulhe.Config(start=ULHE_AE, epochs=4, batch_size=8, restarts=2)
 DCSS = dcss.Config(
     start=AE,

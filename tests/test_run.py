@@ -18,7 +18,7 @@ from torch import Tensor
 from recluster import fingerprint, metrics
 from recluster import run as runner
 from recluster.data import Dataset, content_checksum, formats
-from recluster.methods import METHODS, idec, kmeans, pcx
+from recluster.methods import METHODS, dcss, idec, kmeans, pcx
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import pretraining
@@ -441,7 +441,18 @@ def test_a_start_is_trained_once_for_two_methods(store, monkeypatch, cache):
     for run in runs:
         assert execute(run, store).status == FINISHED
     assert len(calls) == 1
-    assert [path.name for path in cache.iterdir()] == [f"{runs[0].start.name}.pt"]
+    assert {path.stem for path in cache.iterdir()} == {runs[0].start.name, runs[1].name}
+
+
+def test_a_start_may_have_a_start_of_its_own(store, monkeypatch, cache):
+    """X+MNet: the pretraining, the method X, and MNet on its encoder, each done once."""
+    run = run_of(dcss.Config(start=TINY["idec"], phases="second", pairing_epochs=1, guided_epochs=1))
+    assert missing([run], store) == [run.start.start, run.start, run]
+    calls = counted(monkeypatch, "idec")
+    for one in missing([run], store):
+        assert execute(one, store).status == FINISHED
+    assert len(calls) == 1
+    assert store.find(run).seconds["start"] == store.find(run.start).seconds["total"]
 
 
 def test_a_start_done_before_is_not_done_again(store, monkeypatch):

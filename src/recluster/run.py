@@ -86,7 +86,13 @@ def train(x: Tensor, k: int, config: Config, seed: int, start: Weights | None = 
 
 
 def weights_of(step: Step) -> dict[str, Tensor]:
-    """A copy on the CPU of the autoencoder's weights after a pretraining step."""
+    """A copy on the CPU of the weights of the autoencoder that a run left.
+
+    Raises:
+        InputError: the run left none.
+    """
+    if "autoencoder" not in step.modules:
+        raise InputError("no run can start from a method that leaves no autoencoder of its own")
     state = step.modules["autoencoder"].state_dict()
     return {name: value.detach().cpu().clone() for name, value in state.items()}
 
@@ -193,10 +199,12 @@ class Observer:
         self.arrays |= {
             "sample": rows.astype(np.int32),
             "sample_classes": self.data.y[rows].astype(np.uint16),
-            "sample_embedding": step.embed(sample).cpu().numpy(),
         }
-        if not np.isfinite(self.arrays["sample_embedding"]).all():
+        embedding = step.embed(sample)
+        if not torch.isfinite(embedding).all():
             raise FloatingPointError(f"{self.run.method}: the last step left an embedding not finite")
+        if not torch.equal(embedding, sample.flatten(1)):
+            self.arrays["sample_embedding"] = embedding.cpu().numpy()  # else the data show it
         for name, view in step.views.items():
             self.arrays[f"sample_{name}"] = view(sample).cpu().numpy()
         if step.exemplars is not None:
@@ -251,12 +259,20 @@ def missing(runs: Iterable[Run], store: Store) -> list[Run]:
     """The runs without a finished, current record, those they start from first, none twice."""
     wanted: dict[str, Run] = {}
     for run in runs:
-        for one in (run.start, run):
-            if one is not None and one.key not in wanted:
+        for one in reversed([*chain(run)]):
+            if one.key not in wanted:
                 record = store.find(one)
                 if record is None or not current(record, one):
                     wanted[one.key] = one
     return list(wanted.values())
+
+
+def chain(run: Run) -> Iterator[Run]:
+    """The run, the one that it starts from, the one that this starts from, and so on."""
+    one: Run | None = run
+    while one is not None:
+        yield one
+        one = one.start
 
 
 def described(data: Dataset) -> dict[str, Any]:

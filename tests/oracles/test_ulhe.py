@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from recluster.methods import ulhe
 from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.mlp import perceptron
-from recluster.parts import hypersphere, pretraining
+from recluster.parts import hypersphere, normed
 from recluster.parts.randomness import seeded
 from recluster.spec import InputError
 
@@ -164,7 +164,7 @@ def easy(closeness, labels, k, stage, stages):
 @given(clusterings())
 def test_2_and_4_losses(case):
     z, labels, centroids = case
-    assert ulhe.norm_loss(z).item() == pytest.approx(equation_2(z))
+    assert normed.norm_loss(z).item() == pytest.approx(equation_2(z))
     got = ulhe.clustering_loss(hypersphere.unit(z), centroids[labels]).item()
     assert got == pytest.approx(equation_4(z, labels, centroids), abs=1e-9)
     assert -1e-9 <= got <= 2 + 1e-9
@@ -200,7 +200,7 @@ def test_zero_has_no_direction_and_no_slope(dtype):
     u = hypersphere.unit(z)
     assert u[0].tolist() == [0, 0]
     assert u[1].tolist() == pytest.approx([0.6, 0.8])
-    (u.sum() + ulhe.norm_loss(z)).backward()
+    (u.sum() + normed.norm_loss(z)).backward()
     assert torch.isfinite(z.grad).all()
     assert z.grad[0].tolist() == [0, 0]
     centroids = torch.eye(2, dtype=dtype)
@@ -441,7 +441,7 @@ def test_12_repeating_a_batch_multiplies_the_sum_alone(case, times):
         yield ulhe.compactness_loss(u, labels, k, "pair mean")
         yield ulhe.uniformity_loss(u, labels, k)
         yield ulhe.clustering_loss(u, centroids[labels])
-        yield ulhe.norm_loss(z)
+        yield normed.norm_loss(z)
 
     once, repeated = losses(z, labels), losses(z.repeat(times, 1), labels.repeat(times))
     for one, other in zip(once, repeated, strict=True):
@@ -477,7 +477,7 @@ def test_rescaling_z_changes_the_norm_loss_alone(case, scale):
     one, other = (ulhe.uniformity_loss(hypersphere.unit(a), labels, k) for a in (z, scale * z))
     close(one, other, rtol=1e-5)
     close(hypersphere.unit(z), hypersphere.unit(scale * z))
-    assert ulhe.norm_loss(scale * z).item() == pytest.approx(equation_2(scale * z))
+    assert normed.norm_loss(scale * z).item() == pytest.approx(equation_2(scale * z))
 
 
 # --- (14) and the self-paced schedule -----------------------------------------------------------
@@ -549,7 +549,7 @@ class Network:
         return [value for name, value in self.weights.items() if name.startswith(part)]
 
 
-AE = ulhe.Pretraining(epochs=2, batch_size=4, embedding_size=3)
+AE = normed.Config(epochs=2, batch_size=4, embedding_size=3)
 CONFIG = ulhe.Config(
     start=AE, epochs=5, batch_size=4, learning_rate=0.01, stages=3, tolerance=0.0, restarts=3
 )
@@ -565,7 +565,8 @@ def data(n=13):
 @pytest.fixture
 def in_order(monkeypatch):
     """Batches in the order of the data."""
-    monkeypatch.setattr(ulhe, "shuffled", lambda x, size: torch.arange(len(x)).split(size))
+    for page in (normed, ulhe):
+        monkeypatch.setattr(page, "shuffled", lambda x, size: torch.arange(len(x)).split(size))
 
 
 def weights(seed=3):
@@ -591,7 +592,7 @@ def test_stage_1_step_by_step(double, tiny, in_order, config):
     slow = Network(autoencoder("mlp", (5,), 3).state_dict(), config.embedding == "relu")
     descent = Descent(list(slow.weights.values()), config)
     torch.manual_seed(0)
-    for epoch, step in enumerate(ulhe.pretrain(x, K, config), start=1):
+    for epoch, step in enumerate(normed.fit(x, K, config), start=1):
         totals = [0.0, 0.0]
         for rows in torch.arange(13).split(4):
             reconstruction = norms = 0.0
@@ -743,7 +744,7 @@ def test_no_gradient_is_longer_than_the_limit(tiny):
     x = data()
     pretraining_, clustering = replace(AE, longest_gradient=0.02), replace(CONFIG, longest_gradient=0.3)
     with seeded(0):
-        first = lengths_of_gradients(ulhe.pretrain(x, K, pretraining_))
+        first = lengths_of_gradients(normed.fit(x, K, pretraining_))
         second = lengths_of_gradients(ulhe.fit(x, K, clustering, weights()))
     assert max(first) == pytest.approx(0.02, rel=1e-3)
     assert max(second) == pytest.approx(0.3, rel=1e-3)
@@ -793,7 +794,7 @@ def test_the_stages_take_a_third_two_thirds_and_all(tiny, monkeypatch):
 def both_stages(x, k, config):
     """All steps of both stages."""
     with seeded(0):
-        steps = list(ulhe.pretrain(x, k, config.start))
+        steps = list(normed.fit(x, k, config.start))
         state = steps[-1].modules["autoencoder"].state_dict()
         return [*steps, *ulhe.fit(x, k, config, {name: one.clone() for name, one in state.items()})]
 
@@ -844,7 +845,7 @@ def test_a_shortened_config_goes_through_every_stage(tiny):
     short = ulhe.Config().shortened()
     steps = both_stages(x, 4, short)
     assert [step.phase for step in steps] == ["pretraining"] * 2 + ["clustering"] * 3
-    assert short.start == ulhe.Pretraining().shortened()
+    assert short.start == normed.Config().shortened()
     check(steps, x, 4)
 
 
@@ -865,8 +866,8 @@ def test_both_stages_find_clear_directions(tiny):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: replace(CONFIG, start=None), "ulhe starts from its own pretraining"),
-        (lambda: replace(CONFIG, start=pretraining.Config()), "ulhe starts from its own pretraining"),
+        (lambda: replace(CONFIG, start=None), "ulhe starts from an autoencoder"),
+        (lambda: replace(CONFIG, start=ulhe.Config()), "ulhe starts from an autoencoder"),
         (lambda: replace(CONFIG, compactness="mean"), "unknown compactness 'mean'"),
         (lambda: replace(AE, embedding="tanh"), "unknown embedding 'tanh'; choose one of: linear, relu"),
         (lambda: replace(CONFIG, uniformity_weight=-1.0), "uniformity_weight must be zero or more"),
@@ -874,7 +875,7 @@ def test_both_stages_find_clear_directions(tiny):
         (lambda: replace(CONFIG, momentum=1.5), r"momentum must .* \[0, 1\], got 1.5"),
         (lambda: replace(CONFIG, stages=0), "stages must be .*positive"),
         (lambda: replace(AE, longest_gradient=0.0), "longest_gradient must be .*positive"),
-        (lambda: next(ulhe.fit(data(), K, CONFIG)), "starts from the weights of its pretraining"),
+        (lambda: next(ulhe.fit(data(), K, CONFIG)), "starts from an autoencoder.s weights"),
     ],
 )
 def test_nonsense_is_refused(make, message):
@@ -883,7 +884,7 @@ def test_nonsense_is_refused(make, message):
 
 
 def test_the_printed_settings():
-    first, second = ulhe.Pretraining(), ulhe.Config()
+    first, second = normed.Config(), ulhe.Config()
     assert (first.epochs, first.batch_size, first.learning_rate, first.momentum) == (1000, 256, 0.1, 0.9)
     assert (second.epochs, second.batch_size) == (300, 256)
     assert (second.learning_rate, second.momentum) == (0.002, 0.9)
@@ -893,10 +894,10 @@ def test_the_printed_settings():
 
 
 def test_the_printed_network():
-    encoder = ulhe.network((1, 28, 28), ulhe.Pretraining(embedding="relu")).encoder
+    encoder = normed.Config(embedding="relu").autoencoder((1, 28, 28)).encoder
     widths = [layer.out_features for layer in encoder if isinstance(layer, nn.Linear)]
     assert widths == [500, 500, 2000, 10]
     assert [type(layer) for layer in encoder][1:] == [nn.Linear, nn.ReLU] * 4
-    plain = ulhe.network((1, 28, 28), ulhe.Pretraining())
+    plain = normed.Config().autoencoder((1, 28, 28))
     assert [type(layer) for layer in plain.encoder][1:] == [nn.Linear, nn.ReLU] * 3 + [nn.Linear]
     assert plain.decoder(torch.zeros(2, 10)).shape == (2, 1, 28, 28)

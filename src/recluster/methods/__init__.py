@@ -20,7 +20,7 @@ from recluster.methods import (
     ulhe,
     vade,
 )
-from recluster.parts import acai, pretraining
+from recluster.parts import acai, normed, pretraining
 from recluster.spec import Config, Step
 
 
@@ -40,7 +40,7 @@ METHODS = {
     # pretraining: runs that others start from
     "ae": _method(pretraining),
     "acai": _method(acai),
-    "ulhe-ae": Method(ulhe.Pretraining, ulhe.pretrain),
+    "ulhe-ae": _method(normed),
     # baselines
     "kmeans": _method(kmeans),
     "shallow": _method(shallow),

@@ -48,7 +48,6 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.mnet import mnet
 from recluster.parts import pretraining
@@ -116,8 +115,8 @@ class Config(spec.Config):
 class Beginning(Protocol):
     """A config that says which autoencoder it trains."""
 
-    network: str
-    embedding_size: int
+    def autoencoder(self, shape: tuple[int, ...]) -> Autoencoder:
+        """A fresh one for samples of this `shape`."""
 
 
 def beginning(start: spec.Config | None) -> Beginning:
@@ -202,8 +201,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     """Algorithm 1 on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
     if start is None:
         raise InputError("dcss starts from an autoencoder's weights, and none were given")
-    built = beginning(config.start)
-    network = autoencoder(built.network, tuple(x.shape[1:]), built.embedding_size)
+    network = beginning(config.start).autoencoder(tuple(x.shape[1:]))
     network.load_state_dict(start)  # line 1
     network.to(x.device)
     centroids = kmeans(in_batches(network.encoder, x, network), k)[1]

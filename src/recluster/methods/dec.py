@@ -34,6 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from recluster import spec
+from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, in_batches, shuffled
@@ -110,19 +111,21 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             means.add({"clustering": loss}, len(rows))
             step += 1
         if means.count:
-            yield observed(model, epoch, epochs, means.take())
+            yield observed(model, network, epoch, epochs, means.take())
         if converged:
             return
 
 
-def observed(model: Model, epoch: int, epochs: int, curves: Mapping[str, Tensor]) -> Step:
-    """The step that an epoch leaves; without a decoder there are no exemplars."""
+def observed(
+    model: Model, network: Autoencoder, epoch: int, epochs: int, curves: Mapping[str, Tensor]
+) -> Step:
+    """The step that an epoch leaves; the decoder is not trained, so there are no exemplars."""
     return Step(
         phase="clustering",
         epoch=epoch,
         epochs=epochs,
         curves=curves,
-        modules={"model": model},
+        modules={"model": model, "autoencoder": network},
         embed=lambda x: in_batches(model.encoder, x, model),
         assign=lambda x: in_batches(model.assign, x, model),
     )

@@ -234,7 +234,7 @@ def observed(model: Model, epoch: int, epochs: int, curves: Mapping[str, Tensor]
         epoch=epoch,
         epochs=epochs,
         curves=curves,
-        modules={"model": model},
+        modules={"model": model, "autoencoder": network},
         embed=lambda x: in_batches(network.encoder, x, model),
         assign=lambda x: in_batches(model.assign, x, model),
         exemplars=lambda: in_batches(network.decoder, model.centroids, model),

@@ -44,6 +44,7 @@ from torch import Tensor
 
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
@@ -79,6 +80,10 @@ class Config(spec.Config):
         """Five steps."""
         return replace(self, steps=5, batch_size=32)
 
+    def autoencoder(self, shape: tuple[int, ...]) -> Autoencoder:
+        """A fresh one for samples of this `shape`."""
+        return autoencoder(self.network, shape, self.embedding_size)
+
 
 def mixed(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
     """`share` (b,) of one (b, ...) and the rest of the other: the mixtures of Section 4.1, eq. (7)."""
@@ -99,8 +104,8 @@ def critic_error(believed: Tensor, alpha: Tensor, unmixed: Tensor) -> Tensor:
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Train an autoencoder and its critic on x (n, ...); `k` is not used. Yields once an epoch."""
     shape = tuple(x.shape[1:])
-    model = autoencoder(config.network, shape, config.embedding_size).to(x.device)
-    critic = Critic(autoencoder(config.network, shape, config.embedding_size).encoder).to(x.device)
+    model = config.autoencoder(shape).to(x.device)
+    critic = Critic(config.autoencoder(shape).encoder).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
     critic_optimiser = adam(critic.parameters(), config.learning_rate)
     means = Means()

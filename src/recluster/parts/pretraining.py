@@ -19,6 +19,7 @@ from torch import Tensor
 
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.reconstruction import summed_error
 from recluster.spec import Step, one_of, positive
@@ -43,10 +44,14 @@ class Config(spec.Config):
         """Two epochs."""
         return replace(self, epochs=2, batch_size=32)
 
+    def autoencoder(self, shape: tuple[int, ...]) -> Autoencoder:
+        """A fresh one for samples of this `shape`."""
+        return autoencoder(self.network, shape, self.embedding_size)
+
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Train an autoencoder on x (n, ...); `k` is not used. Yields once an epoch."""
-    model = autoencoder(config.network, tuple(x.shape[1:]), config.embedding_size).to(x.device)
+    model = config.autoencoder(tuple(x.shape[1:])).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
     for epoch in range(1, config.epochs + 1):

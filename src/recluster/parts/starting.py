@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import acai, normed, pretraining
 from recluster.spec import Config, InputError
 
-Start = acai.Config | pretraining.Config
+Start = acai.Config | normed.Config | pretraining.Config
 
 
 def pretrained(config: Config, x: Tensor, weights: Mapping[str, Tensor] | None) -> Autoencoder:
@@ -23,7 +22,7 @@ def pretrained(config: Config, x: Tensor, weights: Mapping[str, Tensor] | None) 
     start = config.start
     if not isinstance(start, Start) or weights is None:
         raise InputError(f"{config.method} starts from an autoencoder's weights, and none were given")
-    network = autoencoder(start.network, tuple(x.shape[1:]), start.embedding_size)
+    network = start.autoencoder(tuple(x.shape[1:]))
     network.load_state_dict(weights)
     return network.to(x.device)
 
