@@ -31,7 +31,7 @@ $(STAMP):
 	  then $(PYTHON) -m venv --clear $(VENV); fi
 	@touch $(VENV)/.incomplete
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-	  --constraint constraints.txt --editable '.[book,dev]'
+	  --constraint constraints.txt --editable '.[book,dask,dev,finch]'
 	@rm -f $(VENV)/.stamp-* $(VENV)/.incomplete
 	@touch $@
 

@@ -155,8 +155,8 @@ def sigma(z, mu):
 
 
 def equation_6(x, outputs, answers, weight):
-    """Per element and per sample."""
-    reconstruction = sum(map(distance, x, outputs)) / x.numel()
+    """Per sample."""
+    reconstruction = sum(map(distance, x, outputs)) / len(x)
     return reconstruction + weight * sum(float(one) ** 2 for one in answers) / len(x)
 
 
@@ -365,7 +365,7 @@ answers = st.integers(1, 6).flatmap(
 def test_6_reconstruction_and_deception(batch, weight, seed):
     x, outputs, *_ = batch
     believed = exact(np.random.default_rng(seed).normal(size=len(x)))
-    got = acai.mean_error(x, outputs) + weight * acai.deception(believed)
+    got = acai.summed_error(x, outputs) + weight * acai.deception(believed)
     assert got.item() == pytest.approx(equation_6(x, outputs, believed, weight), rel=1e-9)
 
 
@@ -507,7 +507,7 @@ def replayed(batch, weights, critic, players, config):
     def answer(one):
         return encode(critic, one).sum() / 2
 
-    reconstruction = sum((batch[i] - outputs[i]).square().sum() for i in range(b)) / batch.numel()
+    reconstruction = sum((batch[i] - outputs[i]).square().sum() for i in range(b)) / b
     deception = sum(answer(one) ** 2 for one in mixtures) / b
     blends = [gamma[i] * batch[i] + (1 - gamma[i]) * outputs[i].detach() for i in range(b)]
     critic_loss = sum((answer(mixtures[i].detach()) - alpha[i]) ** 2 for i in range(b)) / b
@@ -533,7 +533,7 @@ def test_without_deception_the_critic_does_not_touch_the_autoencoder(tiny):
         for rows in torch.randperm(7).split(4):
             torch.rand(2, len(rows))
             adam.zero_grad()
-            acai.mean_error(data((5,))[rows], network(data((5,))[rows])).backward()
+            acai.summed_error(data((5,))[rows], network(data((5,))[rows])).backward()
             adam.step()
     for name, value in network.state_dict().items():
         torch.testing.assert_close(ends[0][name], value)

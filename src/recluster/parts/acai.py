@@ -19,8 +19,9 @@ compared with, DEC*, IDEC* and DC*.
 
 Departures from the paper, and choices where it is silent:
 
-1. The squared errors are means over features and batch, not sums: lambda is that of ACAI, whose errors
-   are means, and the mean is what DynAE's own code takes.
+1. The squared norms of eq. (6) are sums over features, as printed, and means over the batch. ACAI and
+   DynAE's own code average over features, which gives the deception hundreds of times the weight: with
+   a critic that learns, the autoencoder then keeps to the mean image of MNIST.
 2. Alpha is drawn from [0, 1/2] for each sample, as ACAI has it (Section 5.1.3). Section 4.1 prints
    [0, 1], where alpha of one order of a pair is 1 - alpha of the other: the same mixture, two answers.
 3. Gamma is drawn from [0, 1] as printed, but for each sample, not once an iteration.
@@ -48,7 +49,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
-from recluster.parts.reconstruction import mean_error
+from recluster.parts.reconstruction import summed_error
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
@@ -120,7 +121,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             reconstruction = model.decoder(z)
             mixture = model.decoder(mixed(z, z.roll(1, 0), alpha))
             losses = {
-                "reconstruction": mean_error(batch, reconstruction),
+                "reconstruction": summed_error(batch, reconstruction),
                 "deception": deception(critic(mixture)),
             }
             loss = losses["reconstruction"] + config.deception_weight * losses["deception"]  # eq. (6)
