@@ -24,7 +24,7 @@ AE = {
 }
 ACAI = {
     "smoke": acai.Config(steps=140),
-    "laptop": acai.Config(steps=3000),  # printed: 130,000
+    "laptop": acai.Config(steps=2000),  # printed: 130,000
     "paper": acai.Config(),
 }
 NORMED = {
@@ -53,10 +53,10 @@ SHORTER: Mapping[str, Settings] = {
         "DCN": {"epochs": 40},
         "DKM": {"epochs": 40},
         "VaDE": {"epochs": 30},
-        "DynAE": {"steps": 2800},
+        "DynAE": {"steps": 2000},
         "ULHE-DC": {"epochs": 60},  # printed: 300
         "DCSS": {"centring_epochs": 6, "learning_rate": 1e-4},  # printed: 200 at 1e-5
-        "SeCu": {"network": "conv", "features": 256, "heads": 3, "epochs": 26, "warm_up": 3},
+        "SeCu": {"network": "conv", "features": 256, "heads": 3, "epochs": 16, "warm_up": 2},
     },
     "paper": {},
 }
