@@ -19,7 +19,7 @@ from scipy import stats
 from recluster import fingerprint
 from recluster.data import DATASETS
 from recluster.methods import METHODS, kmeans, pcx
-from recluster.papers import CLAIMS, PAPERS, find, matching
+from recluster.papers import CHAPTERS, CLAIMS, find, matching
 from recluster.papers.claim import COMPARISONS, SEEDS, Bound, Cell, Claim, grid
 from recluster.report.figure import DRAWERS
 from recluster.report.measures import FRACTIONS, MEASURES, measure
@@ -150,8 +150,8 @@ def test_a_row_that_is_ragged_within_its_groups_is_refused():
 @every
 def test_a_claim_is_named_by_its_paper_and_says_where_it_stands(claim):
     assert re.fullmatch(r"[a-z]+\.[a-z0-9]+", claim.id)
-    assert claim.paper in PAPERS
-    assert claim in PAPERS[claim.paper].CLAIMS
+    assert claim.paper in CHAPTERS
+    assert claim in CHAPTERS[claim.paper].CLAIMS
     assert CLAIMS[claim.id] is find(claim.id) is claim
     assert claim.title
     if any(cell.printed is not None or cell.bound or cell.lost for cell in claim.cells):
@@ -162,7 +162,7 @@ def test_a_claim_is_named_by_its_paper_and_says_where_it_stands(claim):
 
 
 def test_no_claim_is_named_twice():
-    assert len(CLAIMS) == sum(len(paper.CLAIMS) for paper in PAPERS.values())
+    assert len(CLAIMS) == sum(len(paper.CLAIMS) for paper in CHAPTERS.values())
 
 
 def identity(cell: Cell) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -128,11 +129,18 @@ def test_a_failing_run_is_recorded_and_the_exit_code_says_so(call, short, monkey
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("run", "pcx.tabel6"), "unknown claim or paper 'pcx.tabel6'"),
+        (("run", "pcx.tabel6"), "unknown claim or chapter 'pcx.tabel6'"),
         (("show", "pcx.tabel6"), "unknown claim 'pcx.tabel6'"),
         (("show", "pcx.table6", "--scale", "huge"), "unknown scale 'huge'"),
         (("run", "pcx.table6", "--scale", "huge"), "unknown scale 'huge'"),
         (("run", "pcx.table6", "--seeds", "0"), "seeds must be 1 or more"),
+        (("run", "pcx.table4", "--workers", "-1"), "workers must be 1 or more, got -1"),
+        (("run", "pcx.table4", "--workers", "2", "--scheduler", "tcp://a:1"), "give one of them"),
+        (("run", "pcx.table4", "--budget", "0m"), "a number above 0 with s, m or h"),
+        (("results", "list", "--method", "dce"), "unknown method 'dce'"),
+        (("results", "list", "--claim", "pcx.tabel6"), "unknown claim"),
+        (("results", "verify", "--rerun", "-1"), "must be 0 or more, got -1"),
+        (("results", "merge", "/nowhere"), "nothing was changed"),
         (("status", "--scale", "huge"), "unknown scale 'huge'"),
         (("data", "verify", "imagenet"), "imagenet"),
         (("data", "fetch", "imagenet"), "imagenet"),
@@ -144,6 +152,71 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, arguments, said):
     assert said in err
     assert len(err.strip().splitlines()) == 1
     assert out == ""
+
+
+def test_a_folder_of_records_that_cannot_be_written_to_is_told_before_training(call, short, tmp_path):
+    (tmp_path / "results").write_text("a file")
+    code, _, err = call("run", short, "--scale", "smoke")
+    assert code == 2
+    assert "records cannot be written to" in err
+
+
+def test_records_travel_in_a_bundle_and_are_merged_once(call, short, tmp_path):
+    bundle, there = tmp_path / "bundle", tmp_path / "there"
+    assert call("run", short, "--scale", "smoke", "--out", bundle)[0] == 0
+    _, out, _ = call("results", "merge", bundle, "--results", there)
+    assert out == "1 added, 0 replaced, 0 equal, 0 differing and kept, 0 not taken\n"
+    assert [*Store(there).records()] == [*Store().records()]
+    _, out, _ = call("results", "merge", bundle, "--results", there)
+    assert "0 added, 0 replaced, 1 equal" in out
+
+
+def test_two_different_finished_records_are_told_and_ours_is_kept(call, short, tmp_path):
+    bundle, there = tmp_path / "bundle", Store(tmp_path / "there")
+    call("run", short, "--scale", "smoke", "--out", bundle)
+    (record,) = Store().records()
+    mine = there.write(replace(record, scores=record.scores | {"acc": 0.125}), Store().arrays(record))
+    _, out, _ = call("results", "merge", bundle, "--results", there.root)
+    assert "acc 0.125 and" in out
+    assert [*there.records()] == [mine]
+    _, out, _ = call("results", "merge", bundle, "--results", there.root, "--replace")
+    assert "1 replaced" in out
+    assert [*there.records()] == [record]
+
+
+def test_results_are_listed_verified_and_done_again(call, short):
+    call("run", short, "--scale", "smoke")
+    (folder,) = Store().folders()
+    for choice in ((), ("--claim", short), ("--method", "kmeans"), ("--scale", "smoke")):
+        assert folder.name in call("results", "list", *choice)[1]
+    for choice in (("--claim", "pcx.table3"), ("--method", "dec"), ("--scale", "paper")):
+        assert call("results", "list", *choice)[1] == ""
+    code, out, _ = call("results", "verify", "--rerun", 1)
+    assert (code, out.splitlines()[-1]) == (0, f"{folder.name}: agrees, equal")
+    (record,) = Store().records()
+    Store().write(replace(record, scores=record.scores | {"acc": 0.125}), {})
+    code, out, _ = call("results", "verify", "--rerun", 1)
+    assert code == 1
+    assert "DIFFERS, acc 0.125 and" in out
+
+
+def test_what_no_longer_counts_is_listed_and_removed_on_demand(call, short, monkeypatch):
+    call("run", short, "--scale", "smoke")
+    store = Store()
+    (folder,) = store.folders()
+    (folder / ".record.json-abc").write_text("{")
+    os.utime(folder / ".record.json-abc", (0, 0))
+    assert call("results", "stale")[1] == ""
+    _, out, _ = call("results", "prune")
+    assert "give --yes" in out
+    assert (folder / ".record.json-abc").exists()
+    assert "1 removed" in call("results", "prune", "--yes")[1]
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert store.folders() == [folder]
+    monkeypatch.setattr("recluster.fingerprint.fingerprint", lambda config: (1.0,))
+    assert "stale: the method behaves otherwise" in call("results", "stale")[1]
+    assert "1 removed" in call("results", "prune", "--yes")[1]
+    assert store.folders() == []
 
 
 def test_a_data_root_that_is_not_there(call, monkeypatch):

@@ -121,7 +121,7 @@ TINY: dict[str, dict[str, Config]] = {
     | {"shallow gmm on ae": shallow.Config(start=AE, restarts=2)},
 }
 CASES = {name: config for method in METHODS for name, config in TINY.get(method, {}).items()}
-DETERMINED = {"shallow agglomerative", "shallow nmf"}  # nothing in them is random
+DETERMINED = {"shallow agglomerative", "shallow finch", "shallow nmf"}  # nothing in them is random
 PRETRAINING = {"ae", "acai", "ulhe-ae"}  # methods without clusters
 K = 3
 

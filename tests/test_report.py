@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from recluster.methods import idec, kmeans, pcx
+from recluster.methods import dcss, dynae, idec, kmeans, pcx, ulhe
 from recluster.papers import CLAIMS
 from recluster.parts import pretraining
 from recluster.report import open_page
@@ -22,7 +22,11 @@ TINY = {
     "PC-X": pcx.Config(epochs=8, burn_in=4),
     "IDEC": idec.Config(start=AE, steps=4),
     "AE": kmeans.Config(start=AE, restarts=1),
+    "DCSS": dcss.Config(start=AE, centring_epochs=2, pairing_epochs=2, guided_epochs=1),
+    "DynAE": dynae.Config(start=AE, steps=24),
+    "ULHE-DC": ulhe.Config(start=AE, epochs=3),
 }
+USUAL = {"dcss": "DCSS", "dynae": "DynAE", "ulhe": "ULHE-DC"}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +46,9 @@ def store(tmp_path_factory):
 def page(store, monkeypatch):
     """A page whose claims plan the tiny runs."""
     for name, claim in list(CLAIMS.items()):
-        rows = claim.plan.get("smoke", {}).get("digits", {})
-        tiny = {row: TINY.get(row, TINY["PC-X"]) for row in rows if row != "k-means"}
+        rows = next((rows for sets in claim.plan.values() for rows in sets.values()), {})
+        usual = TINY[USUAL.get(claim.paper, "PC-X")]
+        tiny = {row: TINY.get(row, usual) for row in rows if row != "k-means"}
         monkeypatch.setitem(CLAIMS, name, replace(claim, plan={"smoke": {"digits": tiny}}))
     return open_page("pcx", {"scale": "smoke"}, store)
 
@@ -126,7 +131,7 @@ def test_a_notebook_s_own_names_are_no_parameters(tmp_path):
 
 
 def test_unknown_paper_and_claim_are_named(page):
-    with pytest.raises(InputError, match="unknown paper"):
+    with pytest.raises(InputError, match="unknown chapter"):
         open_page("pcy", {"scale": "smoke"})
     with pytest.raises(InputError, match="unknown claim"):
         page.table("pcx.table66")

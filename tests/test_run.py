@@ -410,6 +410,15 @@ def test_an_interrupted_run_leaves_nothing(store):
     assert store.folders() == []
 
 
+def test_a_watcher_that_fails_is_not_the_methods_failure(store):
+    def fail(run: Run, step: Step) -> None:
+        raise ValueError("the screen is gone")
+
+    with pytest.raises(ValueError, match="the screen is gone"):
+        execute(run_of(TINY["pcx"]), store, watch=fail)
+    assert store.folders() == []
+
+
 # --- what is missing, and starts ----------------------------------------------------------------
 
 
@@ -455,6 +464,11 @@ def test_a_start_may_have_a_start_of_its_own(store, monkeypatch, cache):
     assert store.find(run).seconds["start"] == store.find(run.start).seconds["total"]
 
 
+def test_weights_are_kept_for_others_alone(store, cache):
+    execute(run_of(TINY["idec"]), store, keep=False)
+    assert [path.stem for path in cache.iterdir()] == [run_of(AE).name]
+
+
 def test_a_start_done_before_is_not_done_again(store, monkeypatch):
     """`recluster run` does what is missing in its order: the pretraining, then who needs it."""
     calls = counted(monkeypatch, "ae")
@@ -470,8 +484,13 @@ def test_a_start_done_before_is_not_done_again(store, monkeypatch):
         lambda cache, store: [path.unlink() for path in store.root.glob("ae-*/record.json")],
         lambda cache, store: [path.write_bytes(b"PK") for path in cache.iterdir()],
         lambda cache, store: [torch.save({"started": "", "weights": {}}, p) for p in cache.iterdir()],
+        lambda cache, store: [torch.save({"encoder.0.bias": X}, p) for p in cache.iterdir()],
+        lambda cache, store: [torch.save(torch.ones(3), p) for p in cache.iterdir()],
     ],
-    ids=["weights", "record", "damaged weights", "another run's weights"],
+    ids=[
+        *("weights", "record", "damaged weights", "another run's weights"),
+        *("weights of an older format", "something else"),
+    ],
 )
 def test_a_start_whose_weights_or_record_are_lost_is_done_again(store, monkeypatch, cache, lost):
     calls, run = counted(monkeypatch, "ae"), run_of(TINY["kmeans on ae"])

@@ -1,4 +1,4 @@
-"""The command line: list, run, show, status, and data list, fetch, verify."""
+"""The command line: list, run, show, status, fit, results ..., and data list, fetch, verify."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 
-from recluster.spec import SCALES, InputError, Run, Step, check_scale
+from recluster.spec import SCALES, InputError, Run, check_scale, one_of
+
+if TYPE_CHECKING:
+    from recluster.pool import Progress
+    from recluster.schedule import Report
 
 app = typer.Typer(
     help="Deep clustering, reproduced: claims, runs, records.",
@@ -33,6 +38,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="The data sets: list, fetch, verify.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+results_app = typer.Typer(help="The records: list, verify, stale, prune, merge.", no_args_is_help=True)
+app.add_typer(results_app, name="results")
 
 Names = Annotated[list[str], typer.Argument(help="claims (pcx.table6) or papers (pcx)")]
 ScaleOption = Annotated[str, typer.Option("--scale", help="smoke, laptop or paper")]
@@ -82,35 +89,99 @@ def run(
     seeds: Annotated[int | None, typer.Option(help="number of seeds [1, 3 or 5 by scale]")] = None,
     again: Annotated[bool, typer.Option("--again", help="also what has a record")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda [cuda if there is one]")] = None,
+    workers: Annotated[int | None, typer.Option(help="so many processes of this machine")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="address of a Dask cluster that runs")] = None,
+    budget: Annotated[str | None, typer.Option(help="begin nothing that ends later: 8m")] = None,
+    out: Annotated[Path | None, typer.Option(help="a folder: put the new records there too")] = None,
     results: ResultsOption = None,
 ) -> None:
-    """Do the runs that the claims lack at a scale, and store their records."""
-    from recluster.papers import matching
-    from recluster.run import execute, missing
-    from recluster.store import FAILED, Store
+    """Do the runs that the claims lack at a scale, and store their records.
 
+    What was interrupted or killed goes on with the same command.
+    """
+    import torch
+
+    from recluster.bundle import Bundle
+    from recluster.papers import matching
+    from recluster.pool import check_where, pool
+    from recluster.run import chain
+    from recluster.schedule import Pace, Schedule, plan, seconds_of
+    from recluster.store import Record, Store
+
+    check_where(workers, scheduler)
+    limit = None if budget is None else seconds_of(budget)
     store = Store(results)
     runs = [run for claim in matching(names) for run in claim.runs(scale, seeds)]
-    wanted = list({run.key: run for run in runs}.values()) if again else missing(runs, store)
-    if not wanted:
+    tasks = plan(runs, store, again=again)
+    bundle = None if out is None else Bundle(out)
+    if bundle is not None:
+        bundle.catch_up(store, (one for run in runs for one in chain(run)))
+    if not tasks:
         print("nothing to run at this scale" if not runs else "all records are there")
         return
-    failed = []
-    with _progress(len(wanted)) as (watch, done):
-        for one in wanted:
-            record = execute(one, store, device=device, watch=watch)
-            done(f"{one.name}: {record.status}, {record.seconds['total']:.0f} s")
-            if record.status == FAILED:
-                failed.append(one.name)
-                print(record.error, file=sys.stderr)
+    store.check_writable()
+    pace = Pace(device or ("cuda" if torch.cuda.is_available() else "cpu"), store.valid())
+    try:
+        with (
+            _progress(len(tasks)) as (watch, done),
+            pool(watch, workers=workers, scheduler=scheduler, device=device) as place,
+        ):
+            print(_forecast([pace.seconds(task.run) for task in tasks], place.slots), file=sys.stderr)
+
+            def tell(run: Run, record: Record | None) -> None:
+                if record is None:
+                    done(run, f"{run.name}: not done here")
+                    return
+                done(run, f"{run.name}: {record.status}, {record.seconds['total']:.0f} s")
+                if record.error is not None:
+                    print(record.error, file=sys.stderr)
+
+            schedule = Schedule(tasks, store, place, pace, tell=tell, budget=limit, bundle=bundle)
+            report = schedule.carry_out()
+    except KeyboardInterrupt:
+        print("stopped; all that is stored is whole, and the same command goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _conclude(report)
+
+
+def _forecast(estimates: list[float | None], slots: int) -> str:
+    known = [seconds for seconds in estimates if seconds is not None]
+    parts = [f"{len(estimates)} runs, {slots} at once"]
+    if known:
+        parts.append(
+            f"about {sum(known) / min(slots, len(known)) / 60:.1f} min for {len(known)} of them"
+        )
+    if len(known) < len(estimates):
+        parts.append(f"{len(estimates) - len(known)} of unknown length, with no record to judge by")
+    return "; ".join(parts)
+
+
+def _conclude(report: Report) -> None:
+    """Say what is left; exit code 1 after a failure, an `InputError` for what cannot be."""
+    if report.left:
+        print(f"{len(report.left)} runs left, beyond the budget: {_few(r.name for r in report.left)}")
+        print("the same command does them")
+    failed = report.failed
     if failed:
-        print(f"{len(failed)} of {len(wanted)} runs failed: {', '.join(failed)}", file=sys.stderr)
+        print(f"{len(failed)} runs failed: {_few(failed)}", file=sys.stderr)
+    if report.refused:
+        reasons = "; ".join(dict.fromkeys(report.refused.values()))
+        raise InputError(f"{len(report.refused)} runs cannot be done: {reasons}")
+    if failed:
         raise typer.Exit(1)
 
 
+def _few(names: Iterable[str]) -> str:
+    """The first names of many."""
+    names = list(names)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
 @contextmanager
-def _progress(total: int) -> Iterator[tuple[Callable[[Run, Step], None], Callable[[str], None]]]:
-    """A bar for the run and one for all, each with an estimate; plain lines without a terminal."""
+def _progress(
+    total: int,
+) -> Iterator[tuple[Callable[[Progress], None], Callable[[Run, str], None]]]:
+    """A bar for each run under way and one for all, with an estimate; plain lines without a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -120,21 +191,28 @@ def _progress(total: int) -> Iterator[tuple[Callable[[Run, Step], None], Callabl
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         whole = bars.add_task("all runs", total=total)
-        current = bars.add_task("", total=None)
+        rows: dict[str, TaskID] = {}
+        shares: dict[str, float] = {}
         finished, begin = 0, time.monotonic()
 
-        def watch(run: Run, step: Step) -> None:
-            label = f"{run.method} {run.dataset} s{run.seed} {step.phase}"
-            bars.update(current, description=label, completed=step.epoch, total=step.epochs)
-            bars.update(whole, completed=finished + step.epoch / step.epochs)
+        def watch(now: Progress) -> None:
+            run = now.run
+            label = f"{run.method} {run.dataset} s{run.seed} {now.phase}"
+            if run.name not in rows:
+                rows[run.name] = bars.add_task(label, total=now.epochs)
+            bars.update(rows[run.name], description=label, completed=now.epoch, total=now.epochs)
+            shares[run.name] = now.epoch / now.epochs
+            bars.update(whole, completed=finished + sum(shares.values()))
 
-        def done(line: str) -> None:
+        def done(run: Run, line: str) -> None:
             nonlocal finished
             finished += 1
-            bars.reset(current)
-            bars.update(whole, completed=finished)
+            if run.name in rows:
+                bars.remove_task(rows.pop(run.name))
+                del shares[run.name]
+            bars.update(whole, completed=finished + sum(shares.values()))
             left = (time.monotonic() - begin) / finished * (total - finished)
             hint = f"; about {left / 60:.0f} min left" if left else ""
             console.print(f"[{finished}/{total}] {line}{hint}", highlight=False, markup=False)
@@ -171,29 +249,196 @@ def status(
 ) -> None:
     """Which runs are there, missing, failed or stale, claim by claim."""
     from recluster.papers import CLAIMS
-    from recluster.run import missing
-    from recluster.store import Store, read
+    from recluster.store import Store
+    from recluster.upkeep import invalid, state
 
     store = Store(results)
     if scale is not None:
         check_scale(scale)
     for at in [scale] if scale else SCALES:
         for claim in CLAIMS.values():
-            runs = claim.runs(at)
-            lacking = {run.key for run in missing(runs, store)}
-            there = sum(run.key not in lacking for run in runs)
-            if runs:
-                hint = f"recluster run {claim.id} --scale {at}" if there < len(runs) else ""
-                print(f"{at:7} {claim.id:14} {there:3} of {len(runs):3} runs  {hint}".rstrip())
-    broken = []
-    for folder in store.folders():
-        try:
-            read(folder)
-        except InputError as problem:
-            broken.append(str(problem))
+            found = Counter(state(run, store) for run in claim.runs(at))
+            total, there = found.total(), found.pop("there", 0)
+            lacking = ", ".join(f"{number} {name}" for name, number in sorted(found.items()))
+            hint = f"{lacking}: recluster run {claim.id} --scale {at}" if lacking else ""
+            if total:
+                print(f"{at:7} {claim.id:14} {there:3} of {total:3} runs  {hint}".rstrip())
+    broken = invalid(store)
     print(f"{len(store.folders())} records in {store.root}, {len(broken)} of them not valid")
     if broken:
         raise InputError("; ".join(broken))
+
+
+@results_app.command("list")
+def results_list(
+    claim: Annotated[str | None, typer.Option(help="records that this claim needs")] = None,
+    method: Annotated[str | None, typer.Option(help="records of this method")] = None,
+    scale: Annotated[str | None, typer.Option(help="records of this scale")] = None,
+    results: ResultsOption = None,
+) -> None:
+    """The records, one a line: run, state, accuracy, seconds, device, commit."""
+    from recluster.methods import METHODS
+    from recluster.papers import find
+    from recluster.store import Store, folder_name
+    from recluster.upkeep import planned, run_of
+
+    if scale is not None:
+        check_scale(scale)
+    if method is not None:
+        one_of("method", method, METHODS)
+    asked = None if claim is None else find(claim)
+    for record in Store(results).records():
+        run = run_of(record)
+        if asked and (run is None or (run.dataset, run.config) not in planned(asked, run.scale)):
+            continue
+        if method in (None, record.run["method"]) and scale in (None, record.run["scale"]):
+            acc = f"{record.scores['acc']:.3f}" if "acc" in record.scores else "-"
+            where = (
+                f"{record.environment.get('device', '-'):5} {record.environment.get('commit') or '-'}"
+            )
+            took = f"{record.seconds['total']:8.1f} s"
+            print(f"{folder_name(record):50} {record.status:8} {acc:5} {took} {where}")
+
+
+@results_app.command("verify")
+def results_verify(
+    rerun: Annotated[int, typer.Option(help="also do so many finished runs again")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda [cuda if there is one]")] = None,
+    results: ResultsOption = None,
+) -> None:
+    """Check every record; run some again, at random, and compare. Exit code 1 if one is not right."""
+    from recluster.store import Store, folder_name
+    from recluster.upkeep import agreement, chosen, invalid
+    from recluster.upkeep import rerun as done_again
+
+    if rerun < 0:
+        raise InputError(f"the number of runs to do again must be 0 or more, got {rerun}")
+    store = Store(results)
+    broken = invalid(store)
+    for line in broken:
+        print(line)
+    print(f"{len(store.folders())} records, {len(broken)} of them not valid")
+    differing = 0
+    for run, record in chosen(store, rerun):
+        agrees, how = agreement(record, done_again(run, device).record)
+        differing += not agrees
+        print(f"{folder_name(record)}: {'agrees' if agrees else 'DIFFERS'}, {how}")
+    if broken or differing:
+        raise typer.Exit(1)
+
+
+@results_app.command("stale")
+def results_stale(results: ResultsOption = None) -> None:
+    """Records that no longer speak for the code, failed, or that no claim wants."""
+    from recluster.store import Store, folder_name
+    from recluster.upkeep import fault
+
+    for record in Store(results).records():
+        if why := fault(record):
+            print(f"{folder_name(record)}: {why}")
+
+
+@results_app.command("prune")
+def results_prune(
+    yes: Annotated[bool, typer.Option("--yes", help="remove what is listed")] = False,
+    results: ResultsOption = None,
+) -> None:
+    """List what `stale` lists and what killed processes left; with --yes, remove it."""
+    from recluster.store import Store, folder_name
+    from recluster.upkeep import fault, leftovers, remove
+
+    store = Store(results)
+    found = {store.root / folder_name(record): fault(record) for record in store.records()}
+    found = {path: why for path, why in found.items() if why and not store.busy(path.name)}
+    found |= dict.fromkeys(leftovers(store), "left by a process that was killed")
+    for path, why in found.items():
+        print(f"{path}: {why}")
+    if found and not yes:
+        print(f"{len(found)} to remove; nothing was, give --yes to do it")
+    elif found:
+        remove(found)
+        print(f"{len(found)} removed")
+    else:
+        print("nothing to remove")
+
+
+@results_app.command("merge")
+def results_merge(
+    bundles: Annotated[list[Path], typer.Argument(help="folders written by recluster run --out")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="take theirs where two finished records differ")
+    ] = False,
+    results: ResultsOption = None,
+) -> None:
+    """Take the records of bundles into the store; one that is not right is refused as a whole."""
+    from recluster.store import Store
+    from recluster.upkeep import merge
+
+    merged = merge(Store(results), bundles, replace=replace)
+    for name, how in merged.kept.items():
+        print(f"{name}: differs, {how}; ours is kept, --replace takes theirs")
+    for name in merged.useless:
+        print(f"{name}: failed or stale, not taken")
+    print(
+        f"{len(merged.added)} added, {len(merged.replaced)} replaced, {len(merged.equal)} equal, "
+        f"{len(merged.kept)} differing and kept, {len(merged.useless)} not taken"
+    )
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help=".npy, .npz, .csv, .parquet, or a folder of images")],
+    k: Annotated[int | None, typer.Option("-k", help="number of clusters")] = None,
+    method: Annotated[str | None, typer.Option(help="such as kmeans, idec, dcss")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="labels, as .csv")] = Path("labels.csv"),
+    report: Annotated[Path | None, typer.Option(help="also a page of HTML about the result")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="classes, to score by: a column, an array, a file, or folders")
+    ] = None,
+    array: Annotated[str | None, typer.Option(help="which array of an .npz")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="a column to leave out; repeatable")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value, as start.epochs=20; repeatable")
+    ] = None,
+    standardise: Annotated[bool, typer.Option("--standardise", help="z-scores of features")] = False,
+    seed: Annotated[int, typer.Option(help="of all that is random")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda [cuda if there is one]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite what is there")] = False,
+) -> None:
+    """Cluster data of your own: labels as .csv and, if asked for, a page of HTML about them."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from recluster.own import Request, cluster, summary
+
+    request = Request(
+        data=data,
+        k=k,
+        method=method,
+        output=output,
+        report=report,
+        labels=labels,
+        array=array,
+        drop=tuple(drop or ()),
+        settings=tuple(settings or ()),
+        standardise=standardise,
+        seed=seed,
+        device=device,
+        force=force,
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("reading", total=None)
+        outcome = cluster(
+            request,
+            lambda step: bars.update(
+                bar, description=step.phase, completed=step.epoch, total=step.epochs
+            ),
+        )
+    for caution in outcome.cautions:
+        print(f"warning: {caution.title} {caution.text}", file=sys.stderr)
+    print(summary(outcome))
+    print(" ".join(f"wrote {path}" for path in (output, report) if path is not None))
 
 
 @data_app.command("list")

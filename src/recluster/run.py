@@ -1,10 +1,14 @@
-"""From runs to records: resolve the start, train, score, store. The only place that seeds and scores.
+"""One run to its record: resolve the start, train, score, store. The only place that seeds and scores.
 
-Labels reach this module alone, and here they reach `score` and nothing else: `train` does not take them.
+`perform` does a run and touches neither store nor cache, so that it may happen on another machine;
+`execute` does one here, after what it starts from; `recluster.schedule` does many. Labels reach this
+module alone, and here they reach `score` and nothing else: `train` does not take them.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import platform
 import resource
 import subprocess
@@ -27,7 +31,7 @@ from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
 from recluster.parts.randomness import isolated
 from recluster.spec import Config, InputError, Run, Step
-from recluster.store import FAILED, FINISHED, Array, Record, Store
+from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
 
 SCORED_EPOCHS = 20  # the run is scored at about this many epochs, for curves of scores
 SAMPLE = 2000  # rows whose embedding a record keeps
@@ -97,61 +101,170 @@ def weights_of(step: Step) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in state.items()}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a run starts from: the weights of another, and the seconds that they took."""
+
+    weights: Weights
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one run gave, not stored yet.
+
+    Attributes:
+        record: finished or failed.
+        arrays: what goes beside the record; see `Observer`.
+        weights: the autoencoder's, if they were asked for and the run left one.
+        out_of_memory: whether it failed for want of GPU memory, and so may succeed alone.
+    """
+
+    record: Record
+    arrays: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    weights: Weights | None = None
+    out_of_memory: bool = False
+
+
 def execute(
-    run: Run, store: Store, *, device: str | None = None, watch: Watcher | None = None
+    run: Run,
+    store: Store,
+    *,
+    device: str | None = None,
+    watch: Watcher | None = None,
+    keep: bool = True,
 ) -> Record:
     """Do the run and store its record; a failure is stored as such, with its traceback.
+
+    A run that it starts from is done first unless its record and its weights are there. `keep` puts
+    this run's own weights into the cache, for those that start from it.
 
     Raises:
         InputError: what the run asks for cannot be: nothing is stored.
     """
+    start = kept_start(run.start, store) if run.start else None
+    if run.start and start is None:
+        first = execute(run.start, store, device=device, watch=watch)
+        if first.error is not None:
+            return store.write(without_start(run, first.error), {})
+        start = kept_start(run.start, store)
+    return settle(run, perform(run, start, device=device, watch=watch, keep=keep), store)
+
+
+def perform(
+    run: Run,
+    start: Start | None = None,
+    *,
+    device: str | None = None,
+    watch: Watcher | None = None,
+    keep: bool = True,
+) -> Outcome:
+    """Do the run from these weights; a method's failure is an outcome, a watcher's is raised.
+
+    Raises:
+        InputError: what the run asks for cannot be.
+    """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
     data = load_dataset(run.dataset)
-    x = checked(torch.from_numpy(data.x), data.k).to(device)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    observer = Observer(run, data, x, watch)
-    error = None
-    behaviour: tuple[float, ...] = ()
-    try:
-        behaviour = fingerprint.fingerprint(run.config)
-        start = start_weights(run, store, x, observer)
-        observer.follow(train(x, data.k, run.config, run.seed, start))
-        observer.score_last()
-    except InputError:
-        raise
-    except Exception:  # noqa: BLE001  whatever a method may raise, the record holds it
-        error = traceback.format_exc()
+    observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k))
+    started = now()
+    steps = observer.follow(start, device)
+    failure = None
+    while failure is None:
+        step, failure = advance(steps)
+        if step is None:
+            break
+        if watch is not None:
+            watch(run, step)
     record = Record(
         key=run.key,
-        run={
-            "method": run.method,
-            "dataset": run.dataset,
-            "seed": run.seed,
-            "scale": run.scale,
-            "config": run.config.canonical(),
-        },
-        status=FAILED if error else FINISHED,
-        fingerprint=list(behaviour),
-        scores={} if error else observer.scores,
-        curves={} if error else observer.curves,
-        scored={} if error else observer.scored,
+        run=identity(run),
+        status=FAILED if failure else FINISHED,
+        fingerprint=list(observer.behaviour),
+        scores={} if failure else observer.scores,
+        curves={} if failure else observer.curves,
+        scored={} if failure else observer.scored,
         seconds=observer.seconds | {"total": sum(observer.seconds.values())},
         memory_mb=peak_memory(device),
         data=described(data),
         environment=environment(device),
         started=started,
+        error="".join(traceback.format_exception(failure)) if failure else None,
+    )
+    if failure is not None:
+        return Outcome(record=record, out_of_memory=isinstance(failure, torch.OutOfMemoryError))
+    last = observer.last
+    left = keep and last is not None and "autoencoder" in last.modules
+    return Outcome(
+        record=record, arrays=observer.arrays, weights=weights_of(last) if left and last else None
+    )
+
+
+def advance(steps: Iterator[Step]) -> tuple[Step | None, Exception | None]:
+    """The next step, or what the method raised in its place; neither at the end."""
+    try:
+        return next(steps, None), None
+    except InputError:
+        raise
+    except Exception as problem:  # noqa: BLE001  whatever a method may raise, the record holds it
+        return None, problem
+
+
+def settle(run: Run, outcome: Outcome, store: Store) -> Record:
+    """Put a run's weights into the cache, then its record into the store, which makes it count."""
+    if outcome.weights is not None:
+        keep_weights(run, outcome.record, outcome.weights)
+    return store.write(outcome.record, outcome.arrays)
+
+
+def unperformed(run: Run, error: str) -> Record:
+    """The record of a run that failed without leaving one: all that is known of it is the error."""
+    return Record(
+        key=run.key,
+        run=identity(run),
+        status=FAILED,
+        fingerprint=[],
+        scores={},
+        curves={},
+        scored={},
+        seconds={"total": 0.0},
+        memory_mb=0.0,
+        data={"name": run.dataset},
+        environment={"recluster": __version__, **commit()},
+        started=now(),
         error=error,
     )
-    if error is None and observer.last is not None and "autoencoder" in observer.last.modules:
-        keep_weights(run, record, observer.last)  # a run that others start from
-    return store.write(record, {} if error else observer.arrays)
+
+
+def without_start(run: Run, error: str) -> Record:
+    """The record of a run whose start failed with this error."""
+    return unperformed(run, f"the run that this one starts from failed:\n{error}")
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """What a record says of its run."""
+    return {
+        "method": run.method,
+        "dataset": run.dataset,
+        "seed": run.seed,
+        "scale": run.scale,
+        "config": run.config.canonical(),
+    }
+
+
+def now() -> str:
+    """The time, ISO 8601, UTC, to the microsecond: it tells one attempt at a run from another."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 class Observer:
-    """Whoever iterates: times the phases, keeps curves, scores, and tells who watches."""
+    """Whoever iterates: times the phases, keeps curves, and scores."""
 
-    def __init__(self, run: Run, data: Dataset, x: Tensor, watch: Watcher | None) -> None:
-        self.run, self.data, self.x, self.watch = run, data, x, watch
+    def __init__(self, run: Run, data: Dataset, x: Tensor) -> None:
+        self.run, self.data, self.x = run, data, x
+        self.behaviour: tuple[float, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, float] = {}
         self.curves: dict[str, list[float]] = {}
@@ -159,13 +272,19 @@ class Observer:
         self.arrays: dict[str, Array] = {}
         self.last: Step | None = None
 
-    def follow(self, steps: Iterator[Step]) -> None:
-        """Iterate to the end; the clock runs only while the method computes."""
+    def follow(self, start: Start | None, device: str) -> Iterator[Step]:
+        """The run's steps, timed and scored; the clock runs only while the method computes."""
+        self.x = self.x.to(device)  # here, since the memory may not suffice even for the data
+        self.behaviour = fingerprint.fingerprint(self.run.config)
+        weights = None
+        if start is not None:
+            weights, self.seconds["start"] = start.weights, start.seconds
+        steps = train(self.x, self.data.k, self.run.config, self.run.seed, weights)
         while True:
             begin = time.perf_counter()
             step = next(steps, None)
             if step is None:
-                return
+                break
             curves = {name: value.item() for name, value in step.curves.items()}  # waits for the GPU
             spent = time.perf_counter() - begin
             self.seconds[step.phase] = self.seconds.get(step.phase, 0.0) + spent
@@ -174,8 +293,8 @@ class Observer:
             self.last = step
             if step.assign is not None and step.epoch % max(1, step.epochs // SCORED_EPOCHS) == 0:
                 self.score(step)
-            if self.watch is not None:
-                self.watch(self.run, step)
+            yield step
+        self.score_last()
 
     def score(self, step: Step) -> None:
         """Score the step's assignment: the one place where labels are read."""
@@ -211,41 +330,32 @@ class Observer:
             self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
 
 
-def start_weights(run: Run, store: Store, x: Tensor, observer: Observer) -> Weights | None:
-    """The weights that the run starts from: out of the cache, else by doing that run first."""
-    if run.start is None:
+def kept_start(run: Run, store: Store) -> Start | None:
+    """What others start from this run with; None unless its record and its weights are there."""
+    record = store.find(run)
+    if record is None or not current(record, run):
         return None
-    record = store.find(run.start)
-    weights = None
-    if record is not None and current(record, run.start):
-        weights = kept_weights(run.start, record, x.device)
-    if record is None or weights is None:
-        record = execute(run.start, store, device=str(x.device), watch=observer.watch)
-        if record.status == FAILED:
-            raise RuntimeError(f"the run that this one starts from failed:\n{record.error}")
-        weights = kept_weights(run.start, record, x.device)
-    observer.seconds["start"] = record.seconds["total"]
-    return weights
+    weights = kept_weights(run, record)
+    return None if weights is None else Start(weights=weights, seconds=record.seconds["total"])
 
 
-def keep_weights(run: Run, record: Record, step: Step) -> None:
-    """Put a pretraining's weights into the cache, with the start of the run that made them."""
+def keep_weights(run: Run, record: Record, weights: Weights) -> None:
+    """Put a run's weights into the cache, with the start of the run that made them."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    path = CACHE / f"{run.name}.pt"
-    scratch = path.with_suffix(f".{time.time_ns()}")
-    torch.save({"started": record.started, "weights": weights_of(step)}, scratch)
-    scratch.replace(path)
+    content = io.BytesIO()
+    torch.save({"started": record.started, "weights": dict(weights)}, content)
+    replace_atomically(CACHE / f"{run.name}.pt", content.getvalue())
 
 
-def kept_weights(run: Run, record: Record, device: torch.device) -> Weights | None:
+def kept_weights(run: Run, record: Record) -> Weights | None:
     """The weights of this very record, or None where they are lost, damaged or another's."""
     path = CACHE / f"{run.name}.pt"
     try:
-        kept = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, EOFError, RuntimeError, UnpicklingError):
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+        weights: Weights = kept["weights"]
+        return weights if kept["started"] == record.started else None
+    except (OSError, EOFError, RuntimeError, UnpicklingError, LookupError, TypeError, ValueError):
         return None
-    weights: Weights = kept["weights"]
-    return weights if kept["started"] == record.started else None
 
 
 def current(record: Record, run: Run) -> bool:

@@ -7,12 +7,15 @@ it is complete and its checksum holds.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import io
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +28,8 @@ from recluster.spec import InputError, Run
 SCHEMA = 1
 FINISHED, FAILED = "finished", "failed"
 ROOT_VARIABLE = "RECLUSTER_RESULTS"
+LOCKS = ".locks"
+ARRAYS = re.compile(r"arrays-[0-9a-f]{12}\.npz")
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,27 +99,86 @@ class Store:
         for folder in self.folders():
             yield read(folder)
 
+    def valid(self) -> Iterator[Record]:
+        """The records that validate; the others are passed over."""
+        for folder in self.folders():
+            with contextlib.suppress(InputError):
+                yield read(folder)
+
     def folders(self) -> list[Path]:
         """The folders that hold a record, valid or not."""
         return sorted(path.parent for path in self.root.glob("*/record.json"))
 
     def write(self, record: Record, arrays: Mapping[str, Array]) -> Record:
         """Write atomically; an older record of the same run is replaced, then its arrays removed."""
-        folder = self.root / folder_name(record)
         content = packed(arrays) if arrays else b""
-        if arrays:
-            digest = hashlib.sha256(content).hexdigest()
-            listing = {"file": f"arrays-{digest[:12]}.npz", "sha256": digest, "names": sorted(arrays)}
-            record = dataclasses.replace(record, arrays=listing)
+        digest = hashlib.sha256(content).hexdigest()
+        listing = {"file": f"arrays-{digest[:12]}.npz", "sha256": digest, "names": sorted(arrays)}
+        record = dataclasses.replace(record, arrays=listing if arrays else {})
+        self.put(record, content)
+        return record
+
+    def put(self, record: Record, content: bytes) -> None:
+        """As `write`, with the arrays' file as it lies in another store; empty if there is none."""
         text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False) + "\n"
+        folder = self.root / folder_name(record)
         folder.mkdir(parents=True, exist_ok=True)
-        if arrays:
+        if record.arrays:
             replace_atomically(folder / record.arrays["file"], content)
         replace_atomically(folder / "record.json", text.encode())
         for path in folder.glob("arrays-*.npz"):
             if path.name != record.arrays.get("file"):
                 path.unlink()
-        return record
+
+    def check_writable(self) -> None:
+        """Raise `InputError` unless records can be written: to be asked before hours of training."""
+        try:
+            (self.root / LOCKS).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(bytes(4096))
+        except OSError as problem:
+            raise InputError(
+                f"records cannot be written to {self.root} ({problem.strerror}); make room or make it "
+                f"writable, or name another folder by --results or ${ROOT_VARIABLE}"
+            ) from problem
+
+    def lock(self, name: str) -> Lock | None:
+        """The right to do the run of this name, None while another process has it."""
+        path = self.root / LOCKS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+                return None
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.stat(path)):
+                    return Lock(path, handle)
+            os.close(handle)  # its last holder removed the file between our opening and locking it
+
+    def busy(self, name: str) -> bool:
+        """Whether some process, this one or another, is doing the run of this name."""
+        if not (self.root / LOCKS / name).exists():
+            return False
+        lock = self.lock(name)
+        if lock is not None:
+            lock.release()
+        return lock is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Lock:
+    """An advisory lock that the kernel takes back when its process ends, however it ends."""
+
+    path: Path
+    handle: int
+
+    def release(self) -> None:
+        """Give the right back; the file goes first, while nobody else can hold it."""
+        self.path.unlink(missing_ok=True)
+        os.close(self.handle)
 
 
 def default_root() -> Path:

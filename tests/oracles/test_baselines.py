@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from dataclasses import replace
 from functools import partial
 from itertools import combinations, pairwise
@@ -662,7 +663,7 @@ def corners(n=30, seed=0):
     return torch.tensor(points, dtype=torch.float32), names
 
 
-@pytest.mark.parametrize("algorithm", ["gmm", "spectral", "agglomerative"])
+@pytest.mark.parametrize("algorithm", ["gmm", "spectral", "agglomerative", "rbf"])
 def test_clear_clusters_are_found_and_their_means_are_the_exemplars(algorithm):
     x, names = corners()
     step = clustered(x, 3, algorithm)
@@ -765,7 +766,7 @@ def test_nmf_finds_a_samples_coefficients_on_parts_of_length_one(monkeypatch):
     assert len(set(expected)) == 3
 
 
-@pytest.mark.parametrize("algorithm", ["spectral", "agglomerative"])
+@pytest.mark.parametrize("algorithm", ["spectral", "agglomerative", "finch"])
 def test_new_samples_follow_the_nearest_of_the_old(algorithm):
     x = torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
     new = torch.rand(25, 2, generator=torch.Generator().manual_seed(1))
@@ -793,6 +794,121 @@ def test_nmf_refuses_negative_data():
         step.assign(-data())
     with pytest.raises(InputError, match="nmf takes no start"):
         shallow.Config(algorithm="nmf", start=AE)
+
+
+def kernel_distances(x, labels, new, gamma):
+    """|phi(one) - mean of phi over a cluster|^2 of each new one and cluster, by kernel values alone."""
+
+    def kernel(a, b):
+        return exp(-gamma * squared(a, b).item())
+
+    table = []
+    for one in new:
+        row = []
+        for c in range(max(labels) + 1):
+            members = [x[n] for n in range(len(x)) if labels[n] == c]
+            within = sum(kernel(a, b) for a in members for b in members) / len(members) ** 2
+            row.append(1 - 2 * sum(kernel(one, a) for a in members) / len(members) + within)
+        table.append(row)
+    return np.array(table)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_rbf_is_a_fixed_point_of_kernel_k_means(k):
+    x = torch.rand(24, 2, generator=torch.Generator().manual_seed(k)).double()
+    x = torch.cat([x, x[:3]])  # what is there twice tells nothing of the width
+    step = clustered(x, k, "rbf")
+    labels = step.assign(x).argmax(1).tolist()
+    assert sorted(set(labels)) == [*range(k)]
+    pairs = [squared(a, b).item() for a, b in combinations(x, 2)]
+    gamma = 1 / np.median([one for one in pairs if one > 0])
+    assert kernel_distances(x, labels, x, gamma).argmin(1).tolist() == labels
+    new = 2 * torch.rand(9, 2, generator=torch.Generator().manual_seed(9)).double() - 0.5
+    expected = kernel_distances(x, labels, new, gamma).argmin(1)
+    assert step.assign(new).argmax(1).tolist() == expected.tolist()
+
+
+def test_rbf_finds_clear_clusters_from_a_few_samples_of_them(monkeypatch):
+    monkeypatch.setattr(shallow, "DRAWN", 8)
+    x, names = corners(60)
+    assert alike(clustered(x, 3, "rbf").assign(x).argmax(1), names)
+
+
+def cosine_distance(a, b):
+    return 1 - float(a @ b) / float(a @ a) ** 0.5 / float(b @ b) ** 0.5
+
+
+def first_neighbour_groups(points):
+    """Numbers of the groups in which every point is joined to its nearest other one."""
+    groups = [*range(len(points))]
+    for i, one in enumerate(points):
+        others = [j for j in range(len(points)) if j != i]
+        nearest = min(others, key=lambda j, one=one: cosine_distance(one, points[j]))
+        old, new = groups[i], groups[nearest]
+        groups = [new if group == old else group for group in groups]
+    return groups
+
+
+def finch(x, k):
+    """FINCH, Algorithms 1 and 2: the coarsest partition of k or more, then the closest two means."""
+
+    def means(labels):
+        return [x[[n for n, one in enumerate(labels) if one == name]].mean(0) for name in set(labels)]
+
+    def renamed(labels):
+        names = sorted(set(labels))
+        return [names.index(one) for one in labels]
+
+    labels = renamed(first_neighbour_groups(x))
+    while True:
+        groups = first_neighbour_groups(means(labels))
+        coarser = renamed([groups[one] for one in labels])
+        if len(set(coarser)) < k:
+            break
+        labels = coarser
+    while len(set(labels)) > k:
+        m = means(labels)
+        i, j = min(combinations(range(len(m)), 2), key=lambda p: cosine_distance(m[p[0]], m[p[1]]))
+        labels = renamed([i if one == j else one for one in labels])
+    return labels
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 8])
+@pytest.mark.parametrize("seed", range(4))
+def test_finch_is_the_printed_one(seed, k):
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(seed))
+    labels = clustered(x, k, "finch").assign(x).argmax(1)
+    assert alike(labels, finch(x.double(), k))
+    assert len(set(labels.tolist())) == k
+    assert torch.equal(clustered(x, k, "finch", seed=1).assign(x).argmax(1), labels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_finch_joins_one_pair_at_a_time_where_distances_are_equal(seed):
+    x = torch.tensor([[0.0, 1], [1, 0], [1, 1]]).repeat(2, 1)  # the diagonal is as near to both axes
+    x = x[torch.randperm(6, generator=torch.Generator().manual_seed(seed))]
+    labels = clustered(x, 2, "finch").assign(x).argmax(1)
+    assert sorted(torch.bincount(labels).tolist()) == [2, 4]
+
+
+def test_finch_leaves_clusters_empty_that_its_first_partition_does_not_have(capsys):
+    x = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    first = first_neighbour_groups(x.double())
+    step = clustered(x, 8, "finch")
+    assert len(set(first)) < 8
+    assert alike(step.assign(x).argmax(1), first)
+    assert step.assign(x).shape == (9, 8)
+    assert torch.isfinite(step.exemplars()).all()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_finch_refuses_what_it_cannot_do(monkeypatch):
+    monkeypatch.setattr(shallow, "LARGEST", 6)
+    with pytest.raises(InputError, match="at most 6 samples, got 7; take fewer"):
+        clustered(data(7), 2, "finch")
+    monkeypatch.setitem(sys.modules, "finch", None)
+    with pytest.raises(InputError, match="pip install finch-clust"):
+        clustered(data(6), 2, "finch")
 
 
 # --- all of them --------------------------------------------------------------------------------

@@ -17,12 +17,12 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from recluster import fingerprint
-from recluster.methods import dcss, idec, kmeans, pcx
+from recluster.methods import dcss, dkm, idec, kmeans, pcx
 from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.dcss_conv import INNER, SIZES, Bottleneck, bottlenecked
 from recluster.nets.mlp import perceptron
 from recluster.nets.mnet import mnet
-from recluster.parts import pretraining
+from recluster.parts import fuzzy, pretraining
 from recluster.parts.randomness import isolated
 from recluster.spec import InputError
 
@@ -149,16 +149,16 @@ def largest(row):
 @quick
 @given(batches(), fuzziness)
 def test_2_memberships(pair, m):
-    p = dcss.memberships(*pair, m)
+    p = fuzzy.memberships(*pair, m)
     close(p, exact(equation_2(*pair, m)), rtol=1e-7, atol=1e-12)
     close(p.sum(1), torch.ones(len(p)).double())
-    close(dcss.log_memberships(*pair, m).exp(), p)
+    close(fuzzy.log_memberships(*pair, m).exp(), p)
 
 
 def test_2_departure_1_as_printed_the_farthest_centroid_gets_the_most():
     u, mu = exact([[0.0]]), exact([[1.0], [3.0]])
     assert equation_2_as_printed(u, mu, 1.5)[0] == pytest.approx([1 / 82, 81 / 82])
-    assert dcss.memberships(u, mu, 1.5)[0].tolist() == pytest.approx([81 / 82, 1 / 82])
+    assert fuzzy.memberships(u, mu, 1.5)[0].tolist() == pytest.approx([81 / 82, 1 / 82])
 
 
 @quick
@@ -169,7 +169,7 @@ def test_2_is_the_fuzzy_c_means_formula(pair, m):
     powers = [[distance(a, b) ** 2 for b in mu] for a in u]
     powers = [[value ** (-1 / (m - 1)) for value in row] for row in powers]
     expected = exact([[value / sum(row) for value in row] for row in powers])
-    close(dcss.memberships(u, mu, m), expected, rtol=1e-7, atol=1e-12)
+    close(fuzzy.memberships(u, mu, m), expected, rtol=1e-7, atol=1e-12)
 
 
 @quick
@@ -179,7 +179,7 @@ def test_2_the_largest_membership_is_the_nearest_centroid(pair, m):
     distances = [[distance(a, b) for b in mu] for a in u]
     assume(all(sorted(row)[1] > sorted(row)[0] * (1 + 1e-6) for row in distances))
     expected = [row.index(min(row)) for row in distances]
-    assert dcss.log_memberships(u, mu, m).argmax(1).tolist() == expected
+    assert fuzzy.log_memberships(u, mu, m).argmax(1).tolist() == expected
 
 
 @quick
@@ -187,9 +187,9 @@ def test_2_the_largest_membership_is_the_nearest_centroid(pair, m):
 def test_2_is_the_same_at_every_scale_and_place(pair, m, scale, seed):
     u, mu = pair
     shift = torch.tensor(np.random.default_rng(seed).normal(size=u.shape[1]))
-    p = dcss.memberships(u, mu, m)
-    close(dcss.memberships(scale * u, scale * mu, m), p, rtol=1e-6, atol=1e-9)
-    close(dcss.memberships(u + shift, mu + shift, m), p, rtol=1e-6, atol=1e-9)
+    p = fuzzy.memberships(u, mu, m)
+    close(fuzzy.memberships(scale * u, scale * mu, m), p, rtol=1e-6, atol=1e-9)
+    close(fuzzy.memberships(u + shift, mu + shift, m), p, rtol=1e-6, atol=1e-9)
 
 
 @quick
@@ -198,10 +198,10 @@ def test_2_tends_to_one_hot_and_to_uniform(pair):
     u, mu = pair
     distances = [[distance(a, b) for b in mu] for a in u]
     assume(all(sorted(row)[1] > 1.01 * sorted(row)[0] for row in distances))
-    hard = dcss.memberships(u, mu, 1.001)
+    hard = fuzzy.memberships(u, mu, 1.001)
     close(hard, nn.functional.one_hot(hard.argmax(1), len(mu)).double(), atol=1e-6)
     uniform = torch.full((len(u), len(mu)), 1 / len(mu)).double()
-    close(dcss.memberships(u, mu, 1e6), uniform, rtol=0, atol=1e-3)
+    close(fuzzy.memberships(u, mu, 1e6), uniform, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -209,15 +209,15 @@ def test_2_tends_to_one_hot_and_to_uniform(pair):
 def test_2_departure_2_a_sample_on_a_centroid(dtype, m):
     mu = torch.tensor([[0.0, 1.0], [3.0, 3.0], [3.0, 3.0]], dtype=dtype)
     u = torch.cat([mu[:2], torch.tensor([[1e6, -1e6]], dtype=dtype)])
-    p = dcss.memberships(u, mu, m)
+    p = fuzzy.memberships(u, mu, m)
     expected = torch.tensor([[1, 0, 0], [0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]], dtype=dtype)
     torch.testing.assert_close(p, expected, atol=1e-3, rtol=1e-3)
-    assert torch.isfinite(dcss.log_memberships(u, mu, m)).all()
+    assert torch.isfinite(fuzzy.log_memberships(u, mu, m)).all()
 
 
 def test_2_no_gradient_passes():
     u = torch.randn(4, 2, requires_grad=True)
-    assert not dcss.memberships(u, torch.randn(3, 2), 1.5).requires_grad
+    assert not fuzzy.memberships(u, torch.randn(3, 2), 1.5).requires_grad
 
 
 # --- (1) ----------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_1b_and_1c(pair, m, seed):
     p = equation_2(u, mu, m)
     flat, other = x.flatten(1), reconstruction.flatten(1)
     for k in range(len(mu)):
-        weight = dcss.memberships(u, mu, m)[:, k] ** m
+        weight = fuzzy.memberships(u, mu, m)[:, k] ** m
         expected = equation_1b(flat, other, p, m, k)
         got = dcss.reconstruction_loss(x, reconstruction, weight).item()
         assert got == pytest.approx(expected, rel=1e-6, abs=1e-12)
@@ -246,7 +246,7 @@ def test_1_the_sum_of_all_runs_is_the_fuzzy_c_means_objective_and_a_weighted_rec
     u, mu = pair
     x, reconstruction = u, torch.zeros_like(u)
     p = equation_2(u, mu, m)
-    weights = dcss.memberships(u, mu, m) ** m
+    weights = fuzzy.memberships(u, mu, m) ** m
     centring = sum(dcss.centring_loss(u, mu[k], weights[:, k]) for k in range(len(mu)))
     pairs = [(i, k) for i in range(len(u)) for k in range(len(mu))]
     objective = sum(p[i][k] ** m * distance(u[i], mu[k]) ** 2 for i, k in pairs)
@@ -264,7 +264,7 @@ def test_1_only_u_and_the_reconstruction_get_a_gradient_and_it_is_that_of_consta
     torch.manual_seed(0)
     u = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     mu = torch.randn(3, 2, dtype=torch.float64)
-    weight = dcss.memberships(u, mu, 1.5)[:, 1] ** 1.5
+    weight = fuzzy.memberships(u, mu, 1.5)[:, 1] ** 1.5
     dcss.centring_loss(u, mu[1], weight).backward()
     close(u.grad, 2 * weight[:, None] * (u.detach() - mu[1]))
 
@@ -279,16 +279,16 @@ def test_3_centroids(pair, m):
     p = equation_2(u, mu, m)
     assume(all(sum(row[k] ** m for row in p) > 1e-100 for k in range(len(mu))))
     expected = exact([equation_3(u, p, m, k) for k in range(len(mu))])
-    close(dcss.weighted_means(u, dcss.log_memberships(u, mu, m), m), expected, rtol=1e-6, atol=1e-7)
+    close(fuzzy.weighted_means(u, fuzzy.log_memberships(u, mu, m), m), expected, rtol=1e-6, atol=1e-7)
 
 
 @quick
 @given(batches(), fuzziness)
 def test_3_is_stationary_for_the_objective_at_fixed_p(pair, m):
     u, mu = pair
-    log_p = dcss.log_memberships(u, mu, m)
+    log_p = fuzzy.log_memberships(u, mu, m)
     weights = torch.softmax(m * log_p, dim=0)  # each column is p^m up to a factor, which (3) has not
-    leaf = dcss.weighted_means(u, log_p, m).requires_grad_()
+    leaf = fuzzy.weighted_means(u, log_p, m).requires_grad_()
     value = sum(dcss.centring_loss(u, leaf[k], weights[:, k]) for k in range(len(mu)))
     value.backward()
     assert leaf.grad.abs().max().item() <= 1e-9 * (1 + u.abs().max().item())
@@ -297,15 +297,15 @@ def test_3_is_stationary_for_the_objective_at_fixed_p(pair, m):
 def test_3_crisp_memberships_give_plain_means():
     u = exact([[0.0, 2.0], [4.0, 0.0], [1.0, 1.0], [3.0, 5.0]])
     crisp = exact([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    close(dcss.weighted_means(u, crisp.log(), 1.5), exact([[2.0, 1.0], [2.0, 3.0]]))
+    close(fuzzy.weighted_means(u, crisp.log(), 1.5), exact([[2.0, 1.0], [2.0, 3.0]]))
 
 
 @pytest.mark.parametrize("m", [1.01, 1.1, 1.5])
 def test_3_a_centroid_that_all_have_left_still_gets_a_mean(m):
     u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     mu = torch.cat([u[:2], torch.tensor([[1e8, 1e8]])])
-    assert (dcss.memberships(u, mu, m)[:, 2] ** m).sum() < 1e-20
-    moved = dcss.weighted_means(u, dcss.log_memberships(u, mu, m), m)
+    assert (fuzzy.memberships(u, mu, m)[:, 2] ** m).sum() < 1e-20
+    moved = fuzzy.weighted_means(u, fuzzy.log_memberships(u, mu, m), m)
     assert torch.isfinite(moved).all()
     assert (moved >= u.amin(0) - 1e-5).all()
     assert (moved <= u.amax(0) + 1e-5).all()
@@ -337,7 +337,7 @@ def clear(assignment, limits):
 @quick
 @given(batches(least=2), probabilities(), thresholds)
 def test_4_pairs_judged_by_p(pair, q, limits):
-    p = dcss.memberships(*pair, 1.5)[: len(q)]
+    p = fuzzy.memberships(*pair, 1.5)[: len(q)]
     q = q[: len(p)]
     assume(clear(p, limits))
     expected = equation_4(q, p, *limits)
@@ -810,17 +810,17 @@ def test_the_start_is_the_pretrained_autoencoder_and_its_k_means(tiny):
     "other",
     [
         idec.Config(start=pretraining.Config(embedding_size=2, epochs=1), steps=4, batch_size=8),
-        pcx.Config(embedding_size=2, epochs=2, burn_in=1, batch_size=8),
+        dkm.Config(start=pretraining.Config(embedding_size=2, epochs=1), epochs=2, batch_size=8),
         replace(PLAIN, phases="first"),
     ],
-    ids=["IDEC+MNet", "PC-X+MNet", "DCSS_u+MNet"],
+    ids=["IDEC+MNet", "DKM+MNet", "DCSS_u+MNet"],
 )
 def test_the_second_phase_goes_on_any_methods_autoencoder(tiny, other):
     x, start, *_ = prepared()
-    method = {idec.Config: idec, pcx.Config: pcx, dcss.Config: dcss}[type(other)]
+    method = {idec.Config: idec, dkm.Config: dkm, dcss.Config: dcss}[type(other)]
     torch.manual_seed(0)
-    *_, last = method.fit(x, K, other, start if other.start else None)
-    weights = {name: v.clone() for name, v in last.modules["model"].autoencoder.state_dict().items()}
+    *_, last = method.fit(x, K, other, start)
+    weights = {name: v.clone() for name, v in last.modules["autoencoder"].state_dict().items()}
     config = replace(PLAIN, phases="second", start=other)
     steps = []
     for step in dcss.fit(x, K, config, weights):
@@ -833,7 +833,7 @@ def test_the_second_phase_goes_on_any_methods_autoencoder(tiny, other):
     assert all(torch.equal(value, weights[f"decoder.{name}"]) for name, value in decoder.items())
 
 
-@pytest.mark.parametrize("start", [None, kmeans.Config()])
+@pytest.mark.parametrize("start", [None, kmeans.Config(), pcx.Config()])
 def test_a_start_must_lead_to_an_autoencoder(start):
     with pytest.raises(InputError, match="`start` must be an autoencoder's pretraining"):
         dcss.Config(start=start)

@@ -19,7 +19,7 @@ from recluster.methods import secu
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.nets.resnet import Block, encoder, resnet18
-from recluster.parts import pretraining
+from recluster.parts import balance, batch_norm, pretraining, rates, self_labelling
 from recluster.spec import InputError
 
 quick = settings(deadline=None, max_examples=30)
@@ -333,10 +333,10 @@ def test_assignment_by_log_p_and_by_cosines(batch, temperature, seed):
     lower, upper = random.uniform(0, 9, size=(2, len(w)))
     logs = [[log(one) for one in row] for row in p_of(u.tolist(), w.tolist(), temperature)]
     expected = choice(logs, lower, upper)
-    assert secu.assigned(exact(logs), exact(lower), exact(upper)).tolist() == expected
+    assert balance.assigned(exact(logs), exact(lower), exact(upper)).tolist() == expected
     scaled = exact(lower) * temperature, exact(upper) * temperature
-    assert secu.assigned(u @ w.T, *scaled).tolist() == expected
-    greedy = secu.assigned(u @ w.T, torch.zeros(len(w)), torch.zeros(len(w)))
+    assert balance.assigned(u @ w.T, *scaled).tolist() == expected
+    greedy = balance.assigned(u @ w.T, torch.zeros(len(w)), torch.zeros(len(w)))
     assert torch.equal(greedy, (u @ w.T).argmax(1))
 
 
@@ -352,8 +352,8 @@ def test_duals(labels, gamma, gamma_upper, eta, seed):
     lower, upper = np.random.default_rng(seed).uniform(0, 2, size=(2, 4))
     expected = next_duals(lower, upper, labels, gamma, gamma_upper, eta)
     share = exact([labels.count(j) / len(labels) for j in range(4)])
-    got_lower = secu.ascended(exact(lower), gamma / 4 - share, eta)
-    got_upper = secu.ascended(exact(upper), share - gamma_upper / 4, eta)
+    got_lower = balance.ascended(exact(lower), gamma / 4 - share, eta)
+    got_upper = balance.ascended(exact(upper), share - gamma_upper / 4, eta)
     close(got_lower, exact(expected[0]))
     close(got_upper, exact(expected[1]))
     assert (got_lower >= 0).all()
@@ -363,9 +363,9 @@ def test_duals(labels, gamma, gamma_upper, eta, seed):
 def test_duals_rest_at_zero_while_the_bounds_hold():
     share = exact([0.24, 0.3, 0.23, 0.23])
     zero = torch.zeros(4).double()
-    assert not secu.ascended(zero, 0.9 / 4 - share, 0.1).any()
-    assert not secu.ascended(zero, share - 1.2 / 4, 0.1).any()
-    assert not secu.ascended(zero, share - inf, 0.1).any()  # no upper bound
+    assert not balance.ascended(zero, 0.9 / 4 - share, 0.1).any()
+    assert not balance.ascended(zero, share - 1.2 / 4, 0.1).any()
+    assert not balance.ascended(zero, share - inf, 0.1).any()  # no upper bound
 
 
 def stream(head, steps, b, seed):
@@ -423,7 +423,7 @@ def test_entropy_change_is_that_of_moving_one_sample(counts, label):
     label = min(label, len(counts) - 1)
     if label >= 0:
         counts[label] += 1
-    got = secu.entropy_change(exact(counts), torch.tensor([label]))[0]
+    got = balance.entropy_change(exact(counts), torch.tensor([label]))[0]
     expected = exact(entropy_changes(counts, label))
     if label < 0:  # a new sample: up to a constant, which moves no minimum
         got, expected = got - got[0], expected - expected[0]
@@ -435,9 +435,9 @@ def test_entropy_change_is_that_of_moving_one_sample(counts, label):
 def test_entropy_change_is_exact_in_single_precision():
     counts = torch.tensor([4000, 6000, 5000, 35000])
     label = torch.tensor([3, 0])
-    single = secu.entropy_change(counts.float(), label)
+    single = balance.entropy_change(counts.float(), label)
     torch.testing.assert_close(
-        single, secu.entropy_change(counts.double(), label).float(), rtol=1e-5, atol=1e-9
+        single, balance.entropy_change(counts.double(), label).float(), rtol=1e-5, atol=1e-9
     )
 
 
@@ -452,11 +452,12 @@ def test_entropy_weight_goes_from_greedy_to_balanced(weight, least, most):
             labels = head.relabel(scores, rows)
             if weight < 1e-6:
                 assert torch.equal(labels, scores.argmax(1))
-        assert head.counts.sum() == 200, epoch
-        assert head.counts.tolist() == [(head.labels == j).sum() for j in range(4)]
-    assert least <= head.counts.min() <= most
+        counts = head.counts
+        assert counts.sum() == 200, epoch
+        assert counts.tolist() == [(head.labels == j).sum() for j in range(4)]
+    assert least <= counts.min() <= most
     if weight == 100:
-        assert head.counts.max() <= most
+        assert counts.max() <= most
 
 
 # --- targets and losses -------------------------------------------------------------------------
@@ -521,7 +522,7 @@ def test_each_loss_moves_what_it_should(double):
 def test_self_labelling_loss(batch, seed):
     u, w, labels = batch
     confident = torch.tensor(np.random.default_rng(seed).random(len(u)) < 0.5)
-    got = secu.self_labelling_loss(u @ w.T / 0.1, labels, confident).item()
+    got = self_labelling.self_labelling_loss(u @ w.T / 0.1, labels, confident).item()
     p = p_of(u.tolist(), w.tolist(), 0.1)
     rows = [i for i, one in enumerate(confident.tolist()) if one]
     expected = -sum(log(p[i][labels[i]]) for i in rows) / max(len(rows), 1)
@@ -531,6 +532,7 @@ def test_self_labelling_loss(batch, seed):
 def test_the_encoders_rate():
     """At rest for one epoch, linear for ten, then half a cosine."""
     config, steps = secu.Config(), 391
+    limits = 1, config.warm_up, config.epochs
     for step in range(0, 401 * steps, 7):
         if step < steps:
             expected = 0.0
@@ -538,9 +540,10 @@ def test_the_encoders_rate():
             expected = 0.2 * (step - steps) / (10 * steps)
         else:
             expected = 0.1 * (1 + cos(pi * (step - 11 * steps) / (390 * steps)))
-        assert secu.encoder_rate(step / steps, config) == pytest.approx(expected, abs=1e-12)
-    assert secu.encoder_rate(11, config) == 0.2
-    assert secu.encoder_rate(401, config) == pytest.approx(0)
+        rate = config.learning_rate * rates.warmed(step / steps, *limits)
+        assert rate == pytest.approx(expected, abs=1e-12)
+    assert rates.warmed(11, *limits) == 1
+    assert rates.warmed(401, *limits) == pytest.approx(0)
 
 
 # --- a run, replayed ----------------------------------------------------------------------------
@@ -671,7 +674,7 @@ def test_a_run_is_what_the_loops_give(double, monkeypatch, change):
 
 def test_self_labelling_is_what_the_loops_give(double, monkeypatch):
     monkeypatch.setitem(NETWORKS, "mlp", partial(perceptron, widths=(4,)))
-    monkeypatch.setattr(secu, "mild_view", lambda x: x.flip(3))
+    monkeypatch.setattr(self_labelling, "mild_view", lambda x: x.flip(3))
     config = secu.Config(
         network="mlp", features=5, embedding_size=3, heads=2, epochs=3, warm_up=1, confidence=0.7,
         self_labelling_epochs=3, self_labelling_warm_up=1, self_labelling_batch=6,
@@ -684,7 +687,7 @@ def test_self_labelling_is_what_the_loops_give(double, monkeypatch):
     torch.manual_seed(1)
     steps = [
         {name: value.item() for name, value in step.curves.items()}
-        for step in secu.self_labelled(first, x, config)
+        for step in secu.last_stage(first, x, config)
     ]
 
     torch.manual_seed(1)
@@ -793,7 +796,7 @@ def test_few_samples_and_remainders_of_one_are_survived(config, n, k):
 
 def test_batches_of_two_never_leave_one_alone():
     for n in range(2, 8):
-        parts = secu.paired(torch.arange(n).split(2))
+        parts = batch_norm.paired(torch.arange(n).split(2))
         assert torch.cat(parts).tolist() == [*range(n)]
         assert min(map(len, parts)) >= 2
     check_steps(images(5), 2, replace(SMALL, batch_size=2))
@@ -813,7 +816,7 @@ def test_the_encoders_gradient_is_cut_at_100(scale, expected):
     optimiser = torch.optim.SGD(model.parameters(), 0.0)
     loss = scale * model.logits(images()).square().mean()
     slopes = torch.autograd.grad(loss, list(model.encoder.parameters()), retain_graph=True)
-    secu.descend(loss, model, optimiser)
+    batch_norm.descend(model.encoder, optimiser, loss, 0.0)
     plain = torch.stack([one.norm() for one in slopes]).norm()
     cut = torch.stack([one.grad.norm() for one in model.encoder.parameters()]).norm()
     assert cut.item() == pytest.approx(expected or plain.item(), rel=1e-4)

@@ -113,6 +113,14 @@ DATASETS: dict[str, Source] = {
         files=_MNIST + _FASHION,
         read=formats.two_idx_images,
     ),
+    "cifar10-jpeg": Source(
+        description="CIFAR-10 re-encoded as JPEG: not the original pixels; not to be fetched",
+        n=60_000,
+        shape=(3, 32, 32),
+        k=10,
+        files=("cifar10-jpeg.tar.xz",),
+        read=formats.jpeg_folders,
+    ),
 }
 
 

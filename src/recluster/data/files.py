@@ -53,6 +53,7 @@ CHECKSUMS: dict[str, tuple[str, ...]] = {
     "FashionMNIST/raw/t10k-labels-idx1-ubyte": (
         "sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
+    "cifar10-jpeg.tar.xz": ("sha256:fcaa07ba00f779d9d522cb4c4da38795011524baf15620a8ae65190f2be7dd59",),
     "USPS/usps.bz2": (
         "sha256:1844e72ec4c38333f35ee61fa1e3d473f9ad417b878cf6bd5591c0aa17fe3296",
         "md5:ec16c51db3855ca6c91edd34d0e9b197",
@@ -105,6 +106,12 @@ def read(names: Sequence[str], root: Path, dataset: str) -> list[bytes]:
         else:
             kept = _set_aside(root / name, f"has a wrong checksum ({len(content):,} bytes)")
             wanted[name] = f"had a wrong checksum ({len(content):,} bytes; kept as {kept})"
+    for name in wanted:
+        if "/" not in name:  # in no folder of torchvision's
+            raise InputError(
+                f"data set {dataset!r} cannot be read: {root / name} {wanted[name]}, and nobody "
+                "publishes it; put it there, or set RECLUSTER_DATA to a folder that has it"
+            )
     for collection in dict.fromkeys(name.split("/")[0] for name in wanted):
         contents |= _fetch(collection, wanted, root, dataset)
     return [contents[name] for name in names]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bz2
 import io
+import tarfile
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +62,24 @@ def usps(*contents: bytes) -> tuple[Pixels, Labels]:
         labels.append(digit - 1)
     x, y = np.concatenate(pixels)[:, None], np.concatenate(labels)
     return x.astype(np.float32), y.astype(np.int64)
+
+
+def jpeg_folders(content: bytes) -> tuple[Pixels, Labels]:
+    """An archive of JPEG images in folders `part/class/`, in its order: (n, c, h, w) and n labels.
+
+    The classes are numbered in the alphabetical order of their folders.
+    """
+    from PIL import Image
+
+    images, names = [], []
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for member in archive:
+            if (file := archive.extractfile(member)) is not None:
+                with Image.open(file) as image:
+                    images.append(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
+                names.append(PurePosixPath(member.name).parent.name)
+    pixels = np.divide(np.stack(images), np.float32(255), dtype=np.float32, order="C")
+    return pixels, np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def unsmoothed(images: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ Departures from the paper, and choices where it is silent:
 1. Eq. (2) is printed upside down: the farthest centroid would get the largest membership. The text
    wants the opposite ("the closer ... the higher"), which is fuzzy c-means and what is here.
 2. Eq. (2) divides by zero where a sample lies on a centroid. It then belongs to that one alone, or in
-   equal parts to all that coincide there.
+   equal parts to all that coincide there (`parts.fuzzy`).
 3. "Iteration" in Algorithm 1 is an epoch, as in Section 3; its loop over clusters runs in each batch.
 4. The batch size is not printed: 500, as in the authors' code.
 5. Line 5 is one Adam over all k runs; phase 2 starts with a fresh one (neither is printed).
@@ -42,9 +42,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Self
 
-import torch
 from torch import Tensor, nn
 
 from recluster import spec
@@ -52,7 +51,9 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.mnet import mnet
 from recluster.parts import pretraining
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.fuzzy import memberships, recentred
 from recluster.parts.kmeans import kmeans
+from recluster.parts.origin import beginning, inherited
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
@@ -82,13 +83,12 @@ class Config(spec.Config):
         positive(self, "fuzziness", "hidden_size", "batch_size", "learning_rate", "mnet_learning_rate")
         not_negative(self, "centring_weight")
         fraction(self, "similar", "dissimilar")
-        rules = {
-            "dissimilar must not exceed similar": self.dissimilar <= self.similar,
-            "fuzziness must be greater than 1": self.fuzziness > 1,
-            "batch_size must be 2 or more, or there is no pair": self.batch_size >= 2,
-        }
-        for rule in [rule for rule, kept in rules.items() if not kept]:
-            raise InputError(f"dcss: {rule}, got {getattr(self, rule.split()[0])}")
+        if self.dissimilar > self.similar:
+            raise InputError(f"dcss: dissimilar must not exceed similar, got {self.dissimilar}")
+        if self.fuzziness <= 1:
+            raise InputError(f"dcss: fuzziness must be greater than 1, got {self.fuzziness}")
+        if self.batch_size < 2:
+            raise InputError("dcss: batch_size must be 2 or more, or there is no pair, got 1")
         beginning(self.start)
 
     def shortened(self) -> Self:
@@ -99,50 +99,14 @@ class Config(spec.Config):
         """
         start = self.start.shortened() if self.start else None
         short = replace(self, centring_epochs=1, centroid_interval=1, pairing_epochs=2, guided_epochs=1)
-        rate = 10 * self.learning_rate
-        return replace(
-            short, start=start, batch_size=48, learning_rate=rate, similar=0.5, dissimilar=0.5
-        )
+        short = replace(short, start=start, batch_size=48, similar=0.5, dissimilar=0.5)
+        return replace(short, learning_rate=10 * self.learning_rate)
 
     @property
     def epochs(self) -> int:
         """Of the phases that are run."""
         lengths = {"first": self.centring_epochs, "second": self.pairing_epochs}
         return lengths.get(self.phases, sum(lengths.values()))
-
-
-@runtime_checkable
-class Beginning(Protocol):
-    """A config that says which autoencoder it trains."""
-
-    def autoencoder(self, shape: tuple[int, ...]) -> Autoencoder:
-        """A fresh one for samples of this `shape`."""
-
-
-def beginning(start: spec.Config | None) -> Beginning:
-    """The first of `start`, its own start, and so on, that says which autoencoder it trains."""
-    while start is not None:
-        if isinstance(start, Beginning):
-            return start
-        start = start.start
-    raise InputError(
-        "dcss: `start` must be an autoencoder's pretraining, or a method that began with one"
-    )
-
-
-def log_memberships(u: Tensor, centroids: Tensor, fuzziness: float) -> Tensor:
-    """Logarithm of p (b, k), eq. (2), of u (b, d) in the centroids (k, d); see departures 1 and 2.
-
-    The distances are those of differences: the cheaper expansion is wrong near zero, where p is steep.
-    """
-    squared = (u[:, None] - centroids).square().sum(2)
-    tiny = torch.finfo(u.dtype).tiny
-    return torch.log_softmax(-squared.clamp_min(tiny).log() / (fuzziness - 1), dim=1)
-
-
-def memberships(u: Tensor, centroids: Tensor, fuzziness: float) -> Tensor:
-    """Fuzzy memberships p (b, k), eq. (2); no gradient passes through them."""
-    return log_memberships(u.detach(), centroids, fuzziness).exp()
 
 
 def reconstruction_loss(x: Tensor, reconstruction: Tensor, weight: Tensor) -> Tensor:
@@ -153,14 +117,6 @@ def reconstruction_loss(x: Tensor, reconstruction: Tensor, weight: Tensor) -> Te
 def centring_loss(u: Tensor, centroid: Tensor, weight: Tensor) -> Tensor:
     """L_c of one cluster, eq. (1c): squared distances of u (b, d) to (d,), weighted by (b,), summed."""
     return (weight * (u - centroid).square().sum(1)).sum()
-
-
-def weighted_means(u: Tensor, log_p: Tensor, fuzziness: float) -> Tensor:
-    """Centroids (k, d) of eq. (3): means of u (n, d) weighted by p^m.
-
-    The weights are a softmax over the samples, so that a centroid far from all has a mean too.
-    """
-    return torch.softmax(fuzziness * log_p, dim=0).T @ u
 
 
 def similarities(assignment: Tensor) -> Tensor:
@@ -185,25 +141,26 @@ class Model(nn.Module):
         self.mnet: nn.Sequential | None = None
         self.register_buffer("centroids", centroids)
 
+    def memberships(self, u: Tensor) -> Tensor:
+        """Fuzzy memberships p (b, k) of u (b, d), eq. (2)."""
+        return memberships(u, self.centroids, self.fuzziness)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """u (n, d) of all x (n, ...)."""
+        return in_batches(self.autoencoder.encoder, x, self)
+
     def assign(self, x: Tensor) -> Tensor:
-        """The assignment (b, k) of x (b, ...): q, or p as long as there is no MNet."""
-        u = self.autoencoder.encoder(x)
-        return memberships(u, self.centroids, self.fuzziness) if self.mnet is None else self.mnet(u)
+        """The assignment (n, k) of all x (n, ...): q, or p as long as there is no MNet."""
+        return in_batches(self.memberships if self.mnet is None else self.mnet, self.embed(x), self)
 
     def update(self, x: Tensor) -> None:
-        """Move the centroids by eq. (3), over all of x (n, ...)."""
-        u = in_batches(self.autoencoder.encoder, x, self)
-        log_p = in_batches(lambda rows: log_memberships(rows, self.centroids, self.fuzziness), u)
-        self.centroids.copy_(weighted_means(u, log_p, self.fuzziness))
+        """Move the centroids by eq. (3), over all x (n, ...)."""
+        self.centroids.copy_(recentred(self.embed(x), self.centroids, self.fuzziness))
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Algorithm 1 on x (n, ...), from the autoencoder's weights in `start`; yields once an epoch."""
-    if start is None:
-        raise InputError("dcss starts from an autoencoder's weights, and none were given")
-    network = beginning(config.start).autoencoder(tuple(x.shape[1:]))
-    network.load_state_dict(start)  # line 1
-    network.to(x.device)
+    network = inherited(config, x, start)  # line 1
     centroids = kmeans(in_batches(network.encoder, x, network), k)[1]
     model = Model(network, centroids, config.fuzziness)
     if config.phases != "second":
@@ -222,16 +179,14 @@ def first_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
             batch = x[rows]
             for cluster, centroid in enumerate(model.centroids):  # line 3
                 u = network.encoder(batch)
-                p = memberships(u, model.centroids, config.fuzziness)  # line 4
-                weight = p[:, cluster] ** config.fuzziness
-                losses = {
-                    "reconstruction": reconstruction_loss(batch, network.decoder(u), weight),
-                    "centring": centring_loss(u, centroid, weight),
-                }
-                loss = losses["reconstruction"] + config.centring_weight * losses["centring"]  # (1a)
+                weight = model.memberships(u)[:, cluster] ** config.fuzziness  # line 4
+                reconstruction = reconstruction_loss(batch, network.decoder(u), weight)
+                centring = centring_loss(u, centroid, weight)
+                loss = reconstruction + config.centring_weight * centring  # eq. (1a)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()  # line 5
+                losses = {"reconstruction": reconstruction, "centring": centring}
                 means.add({name: value / len(rows) for name, value in losses.items()}, len(rows))
         if epoch % config.centroid_interval == 0:
             model.update(x)  # line 7
@@ -253,9 +208,7 @@ def second_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
                 continue
             u = encoder(x[rows])
             q = model.mnet(u)  # lines 12 and 16
-            judge = (
-                memberships(u, model.centroids, config.fuzziness) if guided else q.detach()
-            )  # line 11
+            judge = model.memberships(u) if guided else q.detach()  # line 11
             loss = pairwise_loss(q, judge, config.similar, config.dissimilar)
             optimiser.zero_grad()
             loss.backward()
@@ -284,18 +237,14 @@ def observed(model: Model, epoch: int, curves: Mapping[str, Tensor], config: Con
     """The step that an epoch leaves. In phase 2 the decoder is gone, and q is a view of its own."""
     network, paired = model.autoencoder, model.mnet is not None
     modules: dict[str, nn.Module] = {"model": model}
-
-    def assign(x: Tensor) -> Tensor:
-        return in_batches(model.assign, x, model)
-
     return Step(
         phase="clustering",
         epoch=epoch,
         epochs=config.epochs,
         curves=curves,
         modules=modules if paired else modules | {"autoencoder": network},
-        embed=lambda x: in_batches(network.encoder, x, model),
-        assign=assign,
+        embed=model.embed,
+        assign=model.assign,
         exemplars=None if paired else lambda: in_batches(network.decoder, model.centroids, model),
-        views={"q": assign} if paired else {},
+        views={"q": model.assign} if paired else {},
     )

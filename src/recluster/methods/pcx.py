@@ -55,6 +55,7 @@ from torch.nn.functional import one_hot
 
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.autoencoder import glorot
 from recluster.parts import pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
@@ -94,14 +95,9 @@ class Config(spec.Config):
         fraction(self, "momentum")
         if self.centroid_update == "proximal" and self.momentum in (0, 1):
             raise InputError("pcx: the proximal update needs a momentum between 0 and 1, not at an end")
-        self._check_start()
-
-    def _check_start(self) -> None:
-        if self.start is None:
-            return
-        ours = (self.network, self.embedding_size)
-        start = self.start
-        if not isinstance(start, pretraining.Config) or (start.network, start.embedding_size) != ours:
+        start, ours = self.start, (self.network, self.embedding_size)
+        fits = isinstance(start, pretraining.Config) and (start.network, start.embedding_size) == ours
+        if start is not None and not fits:
             raise InputError(f"pcx starts from an autoencoder of the same network, not from {start!r}")
 
     def shortened(self) -> Self:
@@ -173,10 +169,7 @@ class Model(nn.Module):
         super().__init__()
         d = config.embedding_size
         self.autoencoder = autoencoder(config.network, shape, d)
-        self.fusion = nn.Linear(2 * d, d) if config.centroid_integration else None
-        if self.fusion is not None:
-            nn.init.xavier_uniform_(self.fusion.weight)
-            nn.init.zeros_(self.fusion.bias)
+        self.fusion = nn.Linear(2 * d, d).apply(glorot) if config.centroid_integration else None
         self.register_buffer("centroids", nn.init.xavier_uniform_(torch.empty(k, d)))
         self.register_buffer("sizes", torch.full((k,), config.batch_size / k))
 
@@ -217,9 +210,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             hard = hard_assignment(soft)  # line 7
             nearest = model.centroids[hard]
             reconstruction = model.autoencoder.decoder(model.fuse(z, nearest))
-            weights: Tensor | float = 1.0
-            if config.reweighted and settled:
-                weights = 1 / relative_sizes(model.sizes)[hard]
+            weights = 1 / relative_sizes(model.sizes)[hard] if config.reweighted and settled else 1.0
             losses = {
                 "reconstruction": summed_error(batch, reconstruction),
                 "clustering": clustering_loss(z, nearest, weights),
@@ -232,8 +223,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             loss.backward()
             optimiser.step()  # line 8, eq. (5)
             update(model, z.detach(), hard, config)  # lines 9 and 10
-            confidence = soft.detach().amax(1).mean()
-            means.add({**losses, "confidence": confidence}, len(batch))
+            means.add({**losses, "confidence": soft.amax(1).mean()}, len(batch))
         yield observed(model, epoch, means.take(), config)
 
 
@@ -264,13 +254,11 @@ def observed(model: Model, epoch: int, curves: Mapping[str, Tensor], config: Con
     """The step that an epoch leaves; full passes over data happen only when asked for."""
     encoder = model.autoencoder.encoder
 
-    def probabilities(x: Tensor) -> Tensor:
-        return soft_assignment(encoder(x), model.centroids, config.sharpness)
+    def soft(z: Tensor) -> Tensor:
+        return soft_assignment(z, model.centroids, config.sharpness)
 
-    def fused(x: Tensor) -> Tensor:
-        z = encoder(x)
-        soft = soft_assignment(z, model.centroids, config.sharpness)
-        return model.fuse(z, model.centroids[hard_assignment(soft)])
+    def fused(z: Tensor) -> Tensor:
+        return model.fuse(z, model.centroids[hard_assignment(soft(z))])
 
     return Step(
         phase="clustering",
@@ -279,7 +267,7 @@ def observed(model: Model, epoch: int, curves: Mapping[str, Tensor], config: Con
         curves=curves,
         modules={"model": model},
         embed=lambda x: in_batches(encoder, x, model),
-        assign=lambda x: in_batches(probabilities, x, model),
+        assign=lambda x: in_batches(lambda rows: soft(encoder(rows)), x, model),
         exemplars=model.exemplars,
-        views={"fused": lambda x: in_batches(fused, x, model)},
+        views={"fused": lambda x: in_batches(lambda rows: fused(encoder(rows)), x, model)},
     )

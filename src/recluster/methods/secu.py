@@ -2,7 +2,7 @@
 
 Encoder and clusters are learned at once from random views: an instance is told from all other clusters,
 but a centre is moved by its own members alone, since a batch shows most of the clusters too seldom to
-push the others reliably. Duals, one for each cluster and bound, keep the clusters' sizes in bounds.
+push the others reliably. Duals, one for each cluster and bound, limit its size (`parts.balance`).
 
     ======  =========  ======  ==================================================
     symbol  name here  shape   meaning
@@ -16,8 +16,7 @@ push the others reliably. Duals, one for each cluster and bound, keep the cluste
     rho'_j  upper      (k,)    dual of the greatest size, gamma' N / K
     ======  =========  ======  ==================================================
 
-Departures. The main paper is not at hand: "code" is the authors' (idstcv/SeCu), consulted where the
-supplement is silent.
+Departures ("code" is that of the authors, idstcv/SeCu; the main paper itself is not at hand):
 
 1. Assignment takes the mean cosine of both views for log p: the same choice (Section 2) with duals and
    their rate multiplied by lambda, and the code's 0.1 is meant so.
@@ -32,8 +31,7 @@ supplement is silent.
 7. Pixels are not standardised: batch normalisation follows. Grey images are only cropped, and more on
    the views stands in `parts.views`. A last batch of one joins the batch before.
 8. The result is the largest p of the first head, without duals, for the image itself (not printed).
-9. Self-labelling: rate and schedule are not printed; the strong view is a milder crop, jitter and a
-   cutout, where SCAN draws from 14 operations; confident images count alike.
+9. Self-labelling is `parts.self_labelling`, with departures of its own: rate, strong view, weights.
 10. The encoder's gradient is cut to a length of 100, which only degenerate data reach (digits: 40):
     batch normalisation of equal images with different labels multiplies it without bound.
 11. Not here: the second stage on STL-10; LARS, predictor and third layer for ImageNet (Section 3.1).
@@ -43,24 +41,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import cos, inf, pi
+from functools import partial
+from math import inf
 from typing import ClassVar, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, one_hot
+from torch.optim import SGD
 
-from recluster import spec
 from recluster.nets.resnet import ENCODERS, encoder
+from recluster.parts.balance import Partition
+from recluster.parts.batch_norm import descend, paired
 from recluster.parts.batches import Means, in_batches, shuffled
-from recluster.parts.views import images_only, mild_view, two_views
+from recluster.parts.rates import warmed
+from recluster.parts.self_labelling import SelfLabelling, self_labelled
+from recluster.parts.views import images_only, two_views
 from recluster.spec import InputError, Step, fraction, one_of, positive
-
-LONGEST_GRADIENT = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(spec.Config):
+class Config(SelfLabelling):
     """Settings for CIFAR-10 with the size constraint; "code" where the supplement is silent."""
 
     method: ClassVar[str] = "secu"
@@ -84,12 +85,6 @@ class Config(spec.Config):
     momentum: float = 0.9  # Section 3.1 for ImageNet and self-labelling; code
     weight_decay: float = 1e-4  # code
     smallest_crop: float = 0.3  # share of the image's area; code
-    self_labelling: bool = False  # Tables 1 to 3 are of the method before it
-    self_labelling_epochs: int = 100  # Section 3.1, as the next two and the last
-    self_labelling_warm_up: int = 10
-    self_labelling_batch: int = 1024
-    self_labelling_rate: float = 0.05  # not printed: between the rates of Section 3.1, 0.2 and 0.002
-    confidence: float = 0.9
 
     def __post_init__(self) -> None:
         one_of("network", self.network, ENCODERS)
@@ -112,9 +107,8 @@ class Config(spec.Config):
 
         At the full rate its batch statistics would carry rounding into the labels.
         """
-        brief = replace(self, epochs=3, warm_up=1, batch_size=32, features=16, heads=min(self.heads, 2))
-        brief = replace(brief, learning_rate=self.learning_rate / 20, self_labelling_epochs=2)
-        return replace(brief, self_labelling_warm_up=1, self_labelling_batch=48)
+        brief = replace(super().shortened(), epochs=3, warm_up=1, batch_size=32, features=16)
+        return replace(brief, heads=min(self.heads, 2), learning_rate=self.learning_rate / 20)
 
 
 def probabilities(u: Tensor, centres: Tensor, temperature: float) -> Tensor:
@@ -134,32 +128,8 @@ def optimal_centres(u: Tensor, centres: Tensor, labels: Tensor, temperature: flo
     own = one_hot(labels, len(centres)).bool()
     others = probabilities(u, centres, temperature).masked_fill(own, 0).sum(1)  # 1 - p, to all digits
     weights = own * others[:, None]
-    optimum: Tensor = normalize(weights.T @ u / weights.sum(0)[:, None].clamp_min(1e-30))
-    return optimum  # zero for a cluster without members
-
-
-def assigned(scores: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """Labels (b,) of Section 2 from scores (b, k): log p, or cosines with duals to match."""
-    return (scores + lower - upper).argmax(1)
-
-
-def ascended(dual: Tensor, violation: Tensor, rate: float) -> Tensor:
-    """Duals (k,) of Section 2 after a batch by whose mean the bound is violated, or kept if negative."""
-    return (dual + rate * violation).clamp_min(0)
-
-
-def entropy_change(counts: Tensor, current: Tensor) -> Tensor:
-    """Change (b, k) of sum_j pi_j log pi_j, were instance i to move from `current` (b,) to cluster j.
-
-    Pi are the shares of `counts` (k,). An instance with the label -1 is not counted yet and joins.
-    """
-    member = current[:, None] == torch.arange(len(counts), device=counts.device)
-    others = counts - member.to(counts.dtype)
-    total = others.sum(1, keepdim=True) + 1
-    # (c + 1) log (c + 1) - c log c, written so that nothing cancels
-    gain: Tensor = others.log1p() + torch.special.xlog1py(others, 1 / others)
-    joining = (gain - total.log()) / total
-    return joining - (joining * member).sum(1, keepdim=True)
+    means = weights.T @ u / weights.sum(0)[:, None].clamp_min(1e-30)  # zero without members
+    return normalize(means)
 
 
 def soft_target(p: Tensor, labels: Tensor, weight: float) -> Tensor:
@@ -172,60 +142,24 @@ def representation_loss(u: Tensor, centres: Tensor, target: Tensor, temperature:
     return cross_entropy(u @ centres.T / temperature, target)
 
 
-def self_labelling_loss(logits: Tensor, labels: Tensor, confident: Tensor) -> Tensor:
-    """Mean cross-entropy of a strong view over the confident (b,) of the batch; zero if none is."""
-    each = cross_entropy(logits, labels, reduction="none") * confident
-    return each.sum() / confident.sum().clamp_min(1)
-
-
-def encoder_rate(epoch: float, config: Config) -> float:
-    """The encoder's rate; `epoch` is counted from zero and has a fraction. See departure 5."""
-    warmth = (epoch - 1) / config.warm_up
-    if warmth < 1:
-        return config.learning_rate * max(warmth, 0.0)
-    begin = 1 + config.warm_up
-    return config.learning_rate * cosine((epoch - begin) / (config.epochs - begin))
-
-
-def cosine(progress: float) -> float:
-    """Half a cosine from one to zero."""
-    return (1 + cos(pi * progress)) / 2
-
-
-class Head(nn.Module):
-    """One clustering: its centres, duals, counts, and the label of every instance (-1: none yet)."""
+class Head(Partition):
+    """One clustering: its centres, and the labels that they give."""
 
     frozen: Tensor
-    labels: Tensor
-    counts: Tensor
-    lower: Tensor
-    upper: Tensor
 
     def __init__(self, n: int, k: int, config: Config) -> None:
-        super().__init__()
+        super().__init__(n, k)
         self.config = config
         self.centres = nn.Parameter(normalize(torch.randn(k, config.embedding_size)))
         self.register_buffer("frozen", self.centres.detach().clone())  # as the epoch found them
-        self.register_buffer("labels", torch.full((n,), -1))
-        for name in ("counts", "lower", "upper"):
-            self.register_buffer(name, torch.zeros(k))
 
-    @torch.no_grad()
     def relabel(self, scores: Tensor, rows: Tensor) -> Tensor:
-        """New labels (b,) from cosines (b, k); keeps them, and moves duals (Section 2) and counts."""
-        config, k, before = self.config, len(self.centres), self.labels[rows]
+        """New labels (b,) from cosines (b, k), under the constraint; they are kept."""
+        config, k = self.config, len(self.centres)
         if config.constraint == "entropy":
-            weight = config.entropy_weight * len(self.labels)
-            labels = (scores - weight * entropy_change(self.counts, before)).argmax(1)
-        else:
-            labels = assigned(scores, self.lower, self.upper)
-            share = one_hot(labels, k).to(scores.dtype).mean(0)
-            least, most = config.lower_ratio / k, (config.upper_ratio or inf) / k
-            self.lower.copy_(ascended(self.lower, least - share, config.dual_rate))
-            self.upper.copy_(ascended(self.upper, share - most, config.dual_rate))
-        self.counts += (one_hot(labels, k) - one_hot(before + 1, k + 1)[:, 1:]).sum(0)
-        self.labels[rows] = labels
-        return labels
+            return self.spread(scores, rows, config.entropy_weight)
+        bounds = config.lower_ratio / k, (config.upper_ratio or inf) / k
+        return self.bounded(scores, rows, bounds, config.dual_rate)
 
     def losses(self, views: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
         """Losses (2,) of representation and centres, means over both views (b, d)."""
@@ -269,61 +203,37 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     images_only(x)
     model = Model(x, k, config).to(x.device)
     heads = cast(list[Head], list(model.heads))
-    optimiser = torch.optim.SGD(
-        [{"params": model.encoder.parameters()}, {"params": model.heads.parameters()}],
-        lr=config.centre_rate,  # constant; the encoder's is set at every step
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-    )
+    groups = [{"params": model.encoder.parameters()}, {"params": model.heads.parameters()}]
+    # The rate is the centres', departure 4; the encoder's is set at every step.
+    optimiser = SGD(groups, config.centre_rate, config.momentum, weight_decay=config.weight_decay)
     means = Means()
     for epoch in range(config.epochs):
         for head in heads:
             head.frozen.copy_(normalize(head.centres.detach()))
         batches = paired(shuffled(x, config.batch_size))
         for number, rows in enumerate(batches):
-            optimiser.param_groups[0]["lr"] = encoder_rate(epoch + number / len(batches), config)
+            time = epoch + number / len(batches)
+            rate = config.learning_rate * warmed(time, 1, config.warm_up, config.epochs)  # departure 5
             first, second = two_views(x[rows], config.smallest_crop)
             views = model(first), model(second)  # each with batch statistics of its own
             representation, centres = torch.stack([head.losses(views, rows) for head in heads]).mean(0)
-            descend(representation + centres, model, optimiser)
+            descend(model.encoder, optimiser, representation + centres, rate)  # departure 10
             means.add({"representation": representation, "centres": centres}, len(rows))
-        sizes = {"largest": heads[0].counts.max(), "smallest": heads[0].counts.min()}  # as in Table 2
+        counts = heads[0].counts
+        sizes = {"largest": counts.max(), "smallest": counts.min()}  # as in Table 2
         yield observed(model, epoch, config, means.take() | sizes)
     if config.self_labelling:
-        yield from self_labelled(model, x, config)
+        yield from last_stage(model, x, config)
 
 
-def self_labelled(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
-    """Fine-tune strong views by the confident labels of weak ones, in a warm-up by fixed ones (3.1)."""
-    fixed = in_batches(model.logits, x, model).argmax(1)
-    optimiser = torch.optim.SGD(model.parameters(), 0.0, config.momentum, 0.0, config.weight_decay)
-    means = Means()
-    for epoch in range(config.self_labelling_epochs):
-        done = epoch / config.self_labelling_epochs
-        optimiser.param_groups[0]["lr"] = config.self_labelling_rate * cosine(done)
-        for rows in paired(shuffled(x, config.self_labelling_batch)):
-            with torch.no_grad():
-                confidence, labels = model.logits(x[rows]).softmax(1).max(1)
-            confident = confidence > config.confidence
-            if epoch < config.self_labelling_warm_up:
-                labels, confident = fixed[rows], torch.ones_like(confident)
-            loss = self_labelling_loss(model.logits(mild_view(x[rows])), labels, confident)
-            descend(loss, model, optimiser)
-            means.add({"self-labelling": loss, "confident": confident.to(x.dtype).mean()}, len(rows))
-        yield observed(model, config.epochs + epoch, config, means.take())
-
-
-def descend(loss: Tensor, model: Model, optimiser: torch.optim.Optimizer) -> None:
-    """One step down the loss, the encoder's gradient kept in bounds: departure 10."""
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.encoder.parameters(), LONGEST_GRADIENT)
-    optimiser.step()
-
-
-def paired(batches: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The batches, a last one of a single row joined to the one before: batch statistics need two."""
-    return batches if len(batches[-1]) > 1 else (*batches[:-2], torch.cat(batches[-2:]))
+def last_stage(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
+    """Self-labelling of the whole model, departure 9."""
+    optimiser = SGD(model.parameters(), momentum=config.momentum, weight_decay=config.weight_decay)
+    step = partial(descend, model.encoder, optimiser)
+    labels = in_batches(model.logits, x, model).argmax(1)
+    stage = self_labelled(model.logits, x, labels, config, step)
+    for epoch, curves in enumerate(stage, config.epochs):
+        yield observed(model, epoch, config, curves)
 
 
 def observed(model: Model, epoch: int, config: Config, curves: Mapping[str, Tensor]) -> Step:

@@ -63,6 +63,8 @@ LIKELIHOODS = ("gaussian", "bernoulli")
 SLOPE = 8  # of the Bernoulli logits, departure 2
 BOUND = 10.0  # of the log-variances, departure 4
 
+Mixture = tuple[Tensor, Tensor, Tensor]  # log pi (k,), mu and log s^2 (k, d)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(spec.Config):
@@ -115,13 +117,10 @@ def log_responsibilities(z: Tensor, log_shares: Tensor, means: Tensor, log_varia
     return torch.log_softmax(log_shares + densities, dim=1)
 
 
-def divergence(
-    posterior: tuple[Tensor, Tensor], prior: tuple[Tensor, Tensor, Tensor], log_soft: Tensor
-) -> Tensor:
+def divergence(posterior: tuple[Tensor, Tensor], prior: Mixture, log_soft: Tensor) -> Tensor:
     """Mean over samples of KL(q(z, c | x) || p(z, c)): what the ELBO takes from the likelihood.
 
-    `posterior` holds mu~ and log s~^2 (b, d), `prior` log pi (k,), mu and log s^2 (k, d), and
-    `log_soft` is log gamma (b, k).
+    `posterior` holds mu~ and log s~^2 (b, d), and `log_soft` is log gamma (b, k).
     """
     mean, log_variance = posterior
     log_shares, means, log_variances = prior
@@ -134,9 +133,7 @@ def divergence(
 class Model(nn.Module):
     """The autoencoder with a second output for log-variances, and the mixture."""
 
-    def __init__(
-        self, network: Autoencoder, mixture: tuple[Tensor, Tensor, Tensor], noise: Tensor
-    ) -> None:
+    def __init__(self, network: Autoencoder, mixture: Mixture, noise: Tensor) -> None:
         super().__init__()
         encoder = cast(nn.Sequential, network.encoder)
         self.features = encoder[:-1]
@@ -154,8 +151,8 @@ class Model(nn.Module):
         features = self.features(x)
         return self.mean(features), bounded(self.log_variance(features))
 
-    def prior(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Log pi (k,), mu and log s^2 (k, d)."""
+    def prior(self) -> Mixture:
+        """The mixture, held within its bounds."""
         return torch.log_softmax(self.logits, dim=0), self.means, bounded(self.log_variances)
 
     def noise(self) -> Tensor:
@@ -171,8 +168,8 @@ class Model(nn.Module):
         return log_responsibilities(self.embed(x), *self.prior()).exp()
 
 
-def mixture(z: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Log pi (k,), mu and log s^2 (k, d) of the diagonal mixture that EM fits to z (n, d)."""
+def mixture(z: Tensor, k: int) -> Mixture:
+    """The diagonal mixture that EM fits to z (n, d)."""
     seed = int(torch.randint(2**31, ()).item())
     model = GaussianMixture(k, covariance_type="diag", n_init=RESTARTS, max_iter=1000, random_state=seed)
     model.fit(z.double().cpu().numpy())

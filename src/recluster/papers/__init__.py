@@ -1,11 +1,12 @@
 """The papers' claims, by name: `CLAIMS["pcx.table6"]`. A paper is one file, and one line here."""
 
-from recluster.papers import pcx
+from recluster.papers import comparison, dcss, dynae, pcx, secu, ulhe
 from recluster.papers.claim import Claim
 from recluster.spec import one_of
 
-PAPERS = {"pcx": pcx}
-CLAIMS: dict[str, Claim] = {claim.id: claim for paper in PAPERS.values() for claim in paper.CLAIMS}
+PAPERS = {"pcx": pcx, "ulhe": ulhe, "dynae": dynae, "dcss": dcss, "secu": secu}
+CHAPTERS = {**PAPERS, "comparison": comparison}
+CLAIMS: dict[str, Claim] = {claim.id: claim for chapter in CHAPTERS.values() for claim in chapter.CLAIMS}
 
 
 def find(name: str) -> Claim:
@@ -15,10 +16,10 @@ def find(name: str) -> Claim:
 
 
 def matching(names: list[str]) -> list[Claim]:
-    """The claims so named; the name of a paper stands for all of its claims."""
+    """The claims so named; the name of a chapter, as `pcx`, stands for all of its claims."""
     chosen: dict[str, Claim] = {}
     for name in names:
-        one_of("claim or paper", name, [*CLAIMS, *PAPERS])
+        one_of("claim or chapter", name, [*CLAIMS, *CHAPTERS])
         for claim in CLAIMS.values():
             if name in (claim.id, claim.paper):
                 chosen[claim.id] = claim

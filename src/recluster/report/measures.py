@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 from scipy.optimize import curve_fit
+from sklearn.metrics import silhouette_score
 
-from recluster.spec import one_of
-from recluster.store import Array, Record, Store
+from recluster.diagnostics import largest_shares
+from recluster.spec import InputError, one_of
+from recluster.store import Array, Record, Store, read
 
 FRACTIONS = {
     "acc", "nmi", "nmi_max", "ari", "major", "minor",
     "share_before", "share_after", "share_difference",
+    "acc_gain", "nmi_max_gain", "pairing_gain", "isolated_start", "isolated_end",
+    "pairs_left", "pairs_rise", "pairs_drop",
 }  # fmt: skip
 
 Variant = Mapping[str, Any]
@@ -56,11 +61,8 @@ def _classes_covered(record: Record, store: Store, variant: Variant) -> float:
 def _share(record: Record, store: Store, name: str, variant: Variant) -> float:
     """Largest singular value over the sum of all, of one digit's embeddings; or the digits' mean."""
     arrays = store.arrays(record)
-    shares = []
-    for digit in range(record.data["k"]):
-        values = np.linalg.svd(arrays[name][arrays["sample_classes"] == digit], compute_uv=False)
-        shares.append(values[0] / values.sum())
-    return float(np.mean(shares) if variant["digit"] == "mean" else shares[int(variant["digit"])])
+    shares = largest_shares(arrays[name], arrays["sample_classes"], record.data["k"])
+    return float(shares.mean() if variant["digit"] == "mean" else shares[int(variant["digit"])])
 
 
 def _share_difference(record: Record, store: Store, variant: Variant) -> float:
@@ -86,6 +88,233 @@ def _geometric_over_power(record: Record, store: Store, variant: Variant) -> flo
     return geometric / power
 
 
+def _curve(record: Record, *names: str) -> Array:
+    """The curve of that name, or the sum of several."""
+    total: Array = np.array([record.curves[name] for name in names]).sum(0)
+    return total
+
+
+def _drift(curve: Array) -> float:
+    """How much a curve still changes over its last fifth, as a share."""
+    return abs(change_over(curve, 0.8, 1))
+
+
+def _objective(record: Record) -> Array:
+    """Eq. (1a) of DCSS over the epochs."""
+    weight: float = record.run["config"]["centring_weight"]
+    return _curve(record, "reconstruction") + weight * _curve(record, "centring")
+
+
+def _early_rise(curve: Array) -> float:
+    """The greatest rise over the first value in the first tenth of the epochs, or in the first two."""
+    early = curve[1 : max(2, len(curve) // 10)]
+    return float(early.max() / curve[0] - 1)
+
+
+def _drop_at_switch(record: Record) -> float:
+    """Fall of DCSS's pairwise loss when q takes over from p, in units of the first epoch's loss."""
+    loss, last = _curve(record, "pairs"), record.run["config"]["guided_epochs"]
+    return float((loss[last - 1] - loss[last]) / loss[0])
+
+
+def _largest_rise(curve: Array) -> float:
+    """The greatest rise from one epoch to the next, in units of the first value."""
+    return float(np.diff(curve).max() / curve[0])
+
+
+def _largest_q(record: Record, store: Store) -> Array:
+    """The largest element of each q (n,) of the record's sample."""
+    largest: Array = store.arrays(record)["sample_q"].max(1)
+    return largest
+
+
+def _silhouette(record: Record, store: Store, name: str) -> float:
+    """Mean silhouette of the true classes in a representation of the record's sample."""
+    arrays = store.arrays(record)
+    return float(silhouette_score(arrays[name], arrays["sample_classes"]))
+
+
+def _silhouette_gain(record: Record, store: Store) -> float:
+    u = _silhouette(record, store, "sample_embedding")
+    return _silhouette(record, store, "sample_q") - u
+
+
+def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
+    """By how much a run scores better than the one that it began with."""
+    run, start = record.run, record.run["config"]["start"]
+    head = f"{start['method']}-{run['dataset']}-{run['scale']}-s{run['seed']}-"
+    for folder in store.folders():
+        if folder.name.startswith(head) and (before := read(folder)).run["config"] == start:
+            return record.scores[metric] - before.scores[metric]
+    raise InputError(
+        f"the store lacks the {head[:-1]} that {record.key} began with; run that claim again"
+    )
+
+
+def _pairing_gain(record: Record) -> float:
+    """What DCSS's second phase adds to the ACC last scored in its first."""
+    scored, end = record.scored, record.run["config"]["centring_epochs"]
+    first = [acc for epoch, acc in zip(scored["epoch"], scored["acc"], strict=True) if epoch <= end]
+    return record.scores["acc"] - first[-1]
+
+
+def _counterexamples(record: Record, store: Store, variant: Variant, statement: str) -> int:
+    """How many samples or pairs contradict a statement of DCSS's appendix, among 1,000 q of the run.
+
+    Q are rounded to float32, hence a little slack where numbers, and not clusters, are compared.
+    """
+    config, slack = record.run["config"], 1e-5
+    q = store.arrays(record)["sample_q"][:1000].astype(np.float64)
+    product, largest, cluster = q @ q.T, q.max(1), q.argmax(1)
+    lesser, together = np.minimum.outer(largest, largest), cluster[:, None] == cluster
+    dissimilar = product <= config["dissimilar"]
+    adjacent = product >= config["similar"] + slack
+    for pairs in (dissimilar, adjacent):
+        np.fill_diagonal(pairs, False)
+    accompanied = adjacent.any(1)
+    linked = adjacent.astype(np.float32) @ adjacent > 0  # both adjacent to a third
+    wrong = {
+        "theorem1": product > lesser + slack,
+        "corollary11": adjacent & (lesser < config["similar"]),
+        "corollary12": accompanied & (largest < config["similar"]),
+        "corollary13": dissimilar & together & accompanied & accompanied[:, None],
+        "theorem2": adjacent & ~together,
+        "corollary21": linked & ~together,
+        "theorem3": linked & dissimilar,
+    }
+    return int(wrong[statement].sum())
+
+
+APPENDIX = (
+    "theorem1", "corollary11", "corollary12", "corollary13", "theorem2", "corollary21", "theorem3",
+)  # fmt: skip
+
+
+def _smallest_over_mean(record: Record) -> float:
+    """The smallest cluster at the end, in units of the mean one."""
+    mean: float = record.data["shape"][0] / record.data["k"]
+    return record.curves["smallest"][-1] / mean
+
+
+def _variance_ratio_error(record: Record, store: Store, variant: Variant) -> float:
+    """Var_neg / Var_pos in the record's sample, over the ratio of SeCu's Proposition 2, less one."""
+    arrays = store.arrays(record)
+    z, labels = arrays["sample_embedding"], arrays["labels"][arrays["sample"]]
+    clusters = np.unique(labels)
+    k = len(clusters)
+    if k == 1:
+        return 1.0  # there are no negatives
+    means = np.array([z[labels == cluster].mean(0) for cluster in clusters])
+    others = (means.sum(0) - means) / (k - 1)
+    members = [labels == cluster for cluster in clusters]
+    positive = np.mean([_variance(z[own], mean) for own, mean in zip(members, means, strict=True)])
+    negative = np.mean([_variance(z[~own], mean) for own, mean in zip(members, others, strict=True)])
+    squared = np.square(means).sum(1).mean()  # a^2
+    predicted = (k - 2) / ((k - 1) * (1 - squared)) + 1 / (k - 1)
+    return float(abs(negative / (positive * predicted) - 1))
+
+
+def _variance(points: Array, centre: Array) -> float:
+    return float(np.square(points - centre).sum(1).mean())
+
+
+def _rise(record: Record, score: str) -> float:
+    """From the first scored epoch to the last."""
+    return record.scored[score][-1] - record.scored[score][0]
+
+
+def _largest_drop(record: Record, score: str) -> float:
+    """The greatest fall from one scored epoch to the next; 0 if there is none."""
+    values = record.scored[score]
+    return abs(float(np.diff(values, prepend=values[0]).min()))
+
+
+def _dynamic_loss(record: Record) -> Array:
+    """Eq. (14) of DynAE over the epochs."""
+    weight: float = record.run["config"]["clustering_weight"]
+    return _curve(record, "construction") + weight * _curve(record, "clustering")
+
+
+def _roughness(curve: Array) -> float:
+    """The greatest rise from one epoch to the next, as a share of the curve's range."""
+    return float(np.diff(curve, prepend=curve[0]).max() / np.ptp(curve))
+
+
+def _until_update(record: Record) -> tuple[Array, float]:
+    """Shares of DynAE's conflicted samples up to the update that shows most, and the fall after it.
+
+    The update is read off the curve: after it the fall from one epoch to the next grows most.
+    """
+    conflicted = _curve(record, "conflicted")
+    if len(conflicted) < 3:
+        raise InputError(f"an update shows in a run of 3 epochs or more, {record.key} has fewer")
+    falls = -np.diff(conflicted)
+    update = int(np.diff(falls).argmax()) + 1
+    return conflicted[: update + 1], float(falls[update])
+
+
+def _conflicted_largest_rise(record: Record, store: Store, variant: Variant) -> float:
+    before, _ = _until_update(record)
+    return float(np.diff(before, prepend=before[0]).max())
+
+
+def _conflicted_slowing(record: Record, store: Store, variant: Variant) -> float:
+    """How much less the share falls in the last epoch before the update than in the first."""
+    falls = -np.diff(_until_update(record)[0])
+    return float(falls[0] - falls[-1])
+
+
+def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> float:
+    """How much more the share falls after the update than in a mean epoch before it."""
+    before, fall = _until_update(record)
+    return fall + float(np.diff(before).mean())
+
+
+def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
+    """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
+    arrays = store.arrays(record)
+    labels = arrays["labels"][arrays["sample"]]
+    if len(np.unique(labels)) < 2:
+        return 0.0
+    return float(silhouette_score(arrays["sample_embedding"], labels))
+
+
+def _central_purity(record: Record, store: Store, variant: Variant) -> float:
+    """Share of the commonest class among the ten samples nearest to a cluster's mean, over clusters."""
+    arrays = store.arrays(record)
+    labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
+    purities = []
+    for label in np.unique(labels):
+        z, own = arrays["sample_embedding"][labels == label], classes[labels == label]
+        central = np.linalg.norm(z - z.mean(0), axis=1).argsort()[:10]
+        purities.append(np.bincount(own[central]).max() / len(central))
+    return float(np.mean(purities))
+
+
+def _directions(arrays: Mapping[str, Array]) -> Array:
+    """The sample's embeddings (n, d) at length one."""
+    z = arrays["sample_embedding"]
+    directions: Array = z / np.linalg.norm(z, axis=1, keepdims=True).clip(1e-12)
+    return directions
+
+
+def _class_contrast(record: Record, store: Store, variant: Variant) -> float:
+    """Mean cosine between two samples of one class, less that between two of different classes."""
+    arrays = store.arrays(record)
+    u, classes = _directions(arrays), arrays["sample_classes"]
+    cosines, alike = u @ u.T, classes[:, None] == classes
+    others = ~np.eye(len(u), dtype=bool)
+    return float(cosines[alike & others].mean() - cosines[~alike].mean())
+
+
+def _rank_one_share(record: Record, store: Store, variant: Variant) -> float:
+    """Largest squared singular value over the sum of all, of a cluster's directions; over clusters."""
+    arrays = store.arrays(record)
+    u, labels = _directions(arrays), arrays["labels"][arrays["sample"]]
+    squares = [np.linalg.svd(u[labels == label], compute_uv=False) ** 2 for label in np.unique(labels)]
+    return float(np.mean([values[0] / values.sum() for values in squares]))
+
+
 MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "seconds": lambda record, store, variant: record.seconds["total"],
     "samples": lambda record, store, variant: record.data["shape"][0],
@@ -103,4 +332,48 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "reconstruction_change": lambda r, s, v: abs(change_over(_after(r, "reconstruction"), 0, 1)),
     "clustering_change": lambda r, s, v: change_over(_after(r, "clustering"), 0, 1),
     "geometric_over_power": _geometric_over_power,
+    "acc_best": lambda record, store, variant: max(record.scored["acc"]),
+    "acc_rise": lambda record, store, variant: _rise(record, "acc"),
+    "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
+    "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
+    "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
+    "dynamic_loss_change": lambda record, store, variant: change_over(_dynamic_loss(record), 0, 1),
+    "dynamic_loss_roughness": lambda record, store, variant: _roughness(_dynamic_loss(record)),
+    "conflicted_largest_rise": _conflicted_largest_rise,
+    "conflicted_slowing": _conflicted_slowing,
+    "conflicted_before_update": lambda record, store, variant: float(_until_update(record)[0][-1]),
+    "conflicted_abruptness": _conflicted_abruptness,
+    "conflicted_end": lambda record, store, variant: record.curves["conflicted"][-1],
+    "cluster_silhouette": _cluster_silhouette,
+    "central_purity": _central_purity,
+    "class_contrast": _class_contrast,
+    "rank_one_share": _rank_one_share,
+    "norm_end": lambda record, store, variant: record.curves["norm"][-1],
+    "uniformity_over_least": lambda r, s, v: r.curves["uniformity"][-1] / (r.data["k"] - 1) ** 2,
+    "reconstruction_drift": lambda r, s, v: _drift(_curve(r, "reconstruction")),
+    "reconstruction_rise": lambda r, s, v: _early_rise(_curve(r, "reconstruction")),
+    "centring_drift": lambda r, s, v: _drift(_curve(r, "centring")),
+    "centring_change": lambda r, s, v: change_over(_curve(r, "centring"), 0, 1),
+    "objective_drift": lambda r, s, v: _drift(_objective(r)),
+    "pairs_left": lambda r, s, v: r.curves["pairs"][-1] / r.curves["pairs"][0],
+    "pairs_rise": lambda r, s, v: _largest_rise(_curve(r, "pairs")),
+    "pairs_drop": lambda r, s, v: _drop_at_switch(r),
+    "participation_start": lambda r, s, v: _curve(r, "similar", "dissimilar")[0],
+    "participation_end": lambda r, s, v: _curve(r, "similar", "dissimilar")[-1],
+    "participation_change": lambda r, s, v: np.subtract(*_curve(r, "similar", "dissimilar")[[-1, 0]]),
+    "isolated_start": lambda r, s, v: r.curves["isolated"][0],
+    "isolated_end": lambda r, s, v: r.curves["isolated"][-1],
+    "largest_q": lambda r, s, v: _largest_q(r, s).mean(),
+    "near_one_hot": lambda r, s, v: (2 * (1 - _largest_q(r, s)) <= 0.1).mean(),
+    "silhouette_u": lambda r, s, v: _silhouette(r, s, "sample_embedding"),
+    "silhouette_q": lambda r, s, v: _silhouette(r, s, "sample_q"),
+    "silhouette_gain": lambda r, s, v: _silhouette_gain(r, s),
+    "acc_gain": partial(_gain, metric="acc"),
+    "nmi_max_gain": partial(_gain, metric="nmi_max"),
+    "pairing_gain": lambda r, s, v: _pairing_gain(r),
+    **{f"{name}_counterexamples": partial(_counterexamples, statement=name) for name in APPENDIX},
+    "largest": lambda r, s, v: r.curves["largest"][-1],
+    "smallest": lambda r, s, v: r.curves["smallest"][-1],
+    "smallest_over_mean": lambda r, s, v: _smallest_over_mean(r),
+    "variance_ratio_error": _variance_ratio_error,
 }

@@ -10,9 +10,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from recluster.papers import CLAIMS, PAPERS, find
+from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
 from recluster.report import figure
+from recluster.report.gains import as_html as gains_table
+from recluster.report.gains import gains
 from recluster.report.table import as_html
 from recluster.report.toy import TOYS
 from recluster.report.verdict import STATES, Judged, best_scale, judge
@@ -123,6 +125,12 @@ class Page:
                         lines.append(f"<li>{dataset}, {label}: {ranking}</li>")
         return Html(f"<ul>{''.join(dict.fromkeys(lines))}</ul>")
 
+    def gains(self) -> Html:
+        """What every method adds to its start, at the page's scale or a smaller one with records."""
+        (claim,) = self.claims()
+        scale = self.scales(claim)[-1]
+        return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
+
     def verdict(self, *names: str) -> Html:
         """How the claims' cells stand, counted; every count is computed from the records."""
         items = []
@@ -156,7 +164,7 @@ def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = No
     Raises:
         InputError: the scale is unknown, or a parameter was passed that the notebook does not have.
     """
-    one_of("paper", paper, PAPERS)
+    one_of("chapter", paper, CHAPTERS)
     foreign = [
         name
         for name, value in namespace.items()

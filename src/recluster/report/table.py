@@ -9,14 +9,24 @@ from collections.abc import Sequence
 import pandas as pd
 
 from recluster.papers.claim import Claim
-from recluster.report.verdict import Judged, Obtained, as_object
+from recluster.report.verdict import Judged, as_object
 
-METRICS = {"acc": "ACC", "nmi": "NMI", "ari": "ARI", "clusters": "clusters in use"}
+METRICS = {
+    "acc": "ACC",
+    "nmi": "NMI",
+    "nmi_max": "NMI (max)",
+    "ari": "ARI",
+    "clusters": "clusters in use",
+    "largest": "#Max",
+    "smallest": "#Min",
+}
 FORMATS = ("text", "csv", "json", "markdown")
 
 
-def number(value: float) -> str:
-    """One decimal from ten on, else two; whole numbers from a hundred on have none."""
+def number(value: float, places: int = 0) -> str:
+    """As many decimals as `places`, else one from ten on and two below; whole hundreds have none."""
+    if places > 2:
+        return f"{value:.{places}f}"  # a fraction, as it is printed
     if value == int(value) and abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -35,13 +45,19 @@ def printed(judged: Judged) -> str:
     return text if cell.printed_std is None else f"{text} ± {cell.printed_std:.{cell.places}f}"
 
 
-def ours(obtained: Obtained | None) -> str:
+def ours(judged: Judged) -> str:
     """Mean and deviation over seeds, with their number."""
+    obtained, places = judged.obtained, judged.cell.places
     if obtained is None:
         return "-"
     if obtained.std is None:
-        return f"{number(obtained.mean)} (n={obtained.n})"
-    return f"{number(obtained.mean)} ± {number(obtained.std)} (n={obtained.n})"
+        return f"{number(obtained.mean, places)} (n={obtained.n})"
+    return f"{number(obtained.mean, places)} ± {number(obtained.std, places)} (n={obtained.n})"
+
+
+def mean(judged: Judged) -> str:
+    """Our mean alone, empty without records."""
+    return number(judged.obtained.mean, judged.cell.places) if judged.obtained else ""
 
 
 def flat(judged: Sequence[Judged]) -> pd.DataFrame:
@@ -88,7 +104,7 @@ def as_markdown(judged: Sequence[Judged]) -> str:
         {
             "row": row,
             "column": " ".join(column),
-            "cell": f"{printed(one) or '–'} \\| {number(one.obtained.mean) if one.obtained else '–'}",
+            "cell": f"{printed(one) or '–'} \\| {mean(one) or '–'}",
         }
         for (row, column), one in zip(_places(judged), judged, strict=True)
     )
@@ -108,7 +124,7 @@ def text(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
             one.cell.dataset,
             one.cell.metric,
             printed(one),
-            ours(one.obtained),
+            ours(one),
             one.state,
         )
         for one in judged
@@ -177,9 +193,9 @@ def _html_cell(judged: Judged | None) -> str:
     above = html.escape(printed(judged))
     above = {"bold": f"<b>{above}</b>", "underlined": f"<u>{above}</u>"}.get(judged.cell.mark, above)
     got = judged.obtained
-    below = "" if got is None else number(got.mean)
+    below = "" if got is None else number(got.mean, judged.cell.places)
     if got is not None and got.std is not None:
-        below += f" ± {number(got.std)}"
+        below += f" ± {number(got.std, judged.cell.places)}"
     title = judged.state + (f": {judged.why}" if judged.why else "")
     if got is not None:
         title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"

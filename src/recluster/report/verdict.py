@@ -18,6 +18,9 @@ from recluster.store import FAILED, Record, Store
 STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
 """`new` is a value of ours with nothing printed to compare it with; the rest is as it says."""
 
+Found = tuple[list[Record], list[str]]
+"""Finished, current records, and what is wrong with the others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Obtained:
@@ -43,9 +46,12 @@ class Judged:
 
 def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
     """Every cell of the claim at one scale, the printed ones first, in the order of the page."""
-    configs = {(row, dataset): config for row, dataset, config in claim.planned(scale)}
+    known = {  # read once: a row has many cells
+        (row, dataset): records_of(store, config, dataset, scale)
+        for row, dataset, config in claim.planned(scale)
+    }
     return [
-        _judged(claim, cell, scale, configs.get((cell.row, cell.dataset)), store)
+        _judged(claim, cell, scale, known.get((cell.row, cell.dataset)), store)
         for cell in (*claim.cells, *claim.stand_ins(scale))
     ]
 
@@ -59,7 +65,7 @@ def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
     return at_most
 
 
-def records_of(store: Store, config: Config, dataset: str, scale: str) -> tuple[list[Record], list[str]]:
+def records_of(store: Store, config: Config, dataset: str, scale: str) -> Found:
     """The finished, current records of a config over seeds, and what is wrong with the others."""
     good, bad = [], []
     for seed in _seeds(store, config.method, dataset, scale):
@@ -103,10 +109,10 @@ def summary(records: Sequence[Record], store: Store, metric: str, cell: Cell, un
     )
 
 
-def _judged(claim: Claim, cell: Cell, scale: str, config: Config | None, store: Store) -> Judged:
-    if config is None:
+def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: Store) -> Judged:
+    if found is None:
         return Judged(cell=cell, obtained=None, **_unrun(claim, cell, scale))
-    records, problems = records_of(store, config, cell.dataset, scale)
+    records, problems = found
     why = "; ".join(problems)
     if not records:
         command = f"recluster run {claim.id} --scale {scale}"

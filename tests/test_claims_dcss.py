@@ -1,0 +1,375 @@
+"""DCSS's claims: the printed numbers against one another, the plans, and what is read off records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import silhouette_score
+
+from recluster.methods import dcss as method
+from recluster.papers import dcss
+from recluster.papers.claim import Claim
+from recluster.papers.suite import methods
+from recluster.parts import pretraining
+from recluster.report.measures import APPENDIX, FRACTIONS, measure
+from recluster.report.verdict import judge
+from recluster.spec import SCALES, Config, InputError, Run
+from recluster.store import FINISHED, Record, Store
+
+GREY = ["mnist", "fashion", "2mnist", "usps"]
+PANELS = [dcss.FIGURE_9A, dcss.FIGURE_9B, dcss.FIGURE_9C, dcss.FIGURE_9D, dcss.FIGURE_10B]
+OWN = ["k-means", "DEC", "IDEC", "DCN", "DKM", "VaDE", "AE + k-means", "DCSS_u", "DCSS"]
+
+
+# --- the printed numbers ------------------------------------------------------------------------
+
+
+def printed(claim: Claim, row: str) -> list[float | None]:
+    return [cell.printed for cell in claim.cells if cell.row == row]
+
+
+def column(claim: Claim, dataset: str, metric: str) -> dict[str, float | None]:
+    return {c.row: c.printed for c in claim.cells if (c.dataset, c.metric) == (dataset, metric)}
+
+
+@pytest.mark.parametrize(
+    ("claim", "rows", "columns"),
+    [(dcss.TABLE_1, 14, 14), (dcss.TABLE_2, 7, 24), (dcss.TABLE_3, 4, 14), (dcss.MNET, 8, None)],
+)
+def test_the_tables_have_the_rows_and_columns_of_the_page(claim, rows, columns):
+    assert len({cell.row for cell in claim.cells}) == rows
+    if columns is not None:
+        assert len({(cell.dataset, cell.metric) for cell in claim.cells}) == columns
+        assert len(claim.cells) == rows * columns
+    assert not any(cell.lost for cell in claim.cells)
+
+
+@pytest.mark.parametrize(
+    ("row", "values"),
+    [
+        ("k-means", "53.20 50.00 47.40 51.20 32.31 44.00 65.67 62.00 22.90 8.70 19.20 12.50 13.00 8.40"),
+        ("LSSC", "71.40 70.60 49.60 49.70 39.77 51.22 63.14 58.94 21.14 10.89 18.75 11.68 14.60 7.92"),
+        ("VaDE", "94.50 87.60 50.39 59.63 40.35 58.37 56.60 51.20 29.10 24.50 28.10 20.00 15.20 10.80"),
+        ("DSC", "97.80 94.10 66.20 64.50 42.36 46.53 86.90 85.70 22.50 8.65 25.60 15.69 21.12 13.00"),
+        ("CC", "88.56 84.21 64.52 61.45 42.15 58.89 81.21 79.45 79.00 70.50 85.00 76.40 42.90 43.10"),
+        ("DCSS", "98.00 94.71 66.40 66.94 48.57 67.80 87.21 86.10 85.32 73.35 97.58 93.74 51.10 50.59"),
+    ],
+)
+def test_rows_of_table_1_are_the_pages(row, values):
+    assert printed(dcss.TABLE_1, row) == [float(value) for value in values.split()]
+
+
+@pytest.mark.parametrize(
+    ("claim", "place", "values"),
+    [
+        (dcss.TABLE_1, ("DEC", "usps"), (75.81, 76.91)),
+        (dcss.TABLE_1, ("IDEC", "2mnist"), (40.42, 53.56)),
+        (dcss.TABLE_1, ("DCN", "stl10"), (33.84, 24.12)),
+        (dcss.TABLE_1, ("DKM", "fashion"), (51.31, 55.57)),
+        (dcss.TABLE_1, ("LPMF", "cifar100"), (11.80, 7.90)),
+        (dcss.TABLE_1, ("AE + k-means", "mnist"), (86.03, 80.25)),
+        (dcss.TABLE_1, ("DCSS_u", "usps"), (82.93, 81.84)),
+        (dcss.TABLE_2, ("DEC", "stl10-resnet101"), (95.30, 90.20)),
+        (dcss.TABLE_2, ("DCN", "cifar10-resnet101"), (71.00, 46.20)),
+        (dcss.TABLE_2, ("DKM", "cifar100-resnet50"), (35.61, 40.29)),
+        (dcss.TABLE_2, ("IDEC", "cifar100-resnet34"), (42.51, 46.41)),
+        (dcss.TABLE_2, ("DCSS_u", "stl10-resnet34"), (92.85, 86.26)),
+        (dcss.TABLE_2, ("DCSS", "cifar10-resnet50"), (76.40, 64.21)),
+        (dcss.TABLE_3, ("DEC+MNet", "mnist"), (89.13, 86.97)),
+        (dcss.TABLE_3, ("IDEC+MNet", "usps"), (76.58, 78.14)),
+        (dcss.TABLE_3, ("DCN+MNet", "cifar10-resnet152"), (71.23, 62.38)),
+        (dcss.TABLE_3, ("DKM+MNet", "cifar100-resnet152"), (40.22, 49.81)),
+    ],
+)
+def test_cells_are_the_pages(claim, place, values):
+    found = {c.metric: c.printed for c in claim.cells if (c.row, c.dataset) == place}
+    assert found == dict(zip(("acc", "nmi_max"), values, strict=True))
+
+
+def test_dashes_stand_where_a_method_was_not_applicable():
+    dashes = [(c.row, c.dataset) for c in dcss.TABLE_1.cells if c.printed is None]
+    assert dashes == [("GANMM", d) for d in ("2mnist", "cifar10", "stl10", "cifar100") for _ in range(2)]
+    assert {c.mark for c in dcss.TABLE_1.cells if c.printed is None} == {"–"}
+
+
+@pytest.mark.parametrize("claim", [dcss.TABLE_1, dcss.TABLE_2])
+def test_bold_is_the_best_and_underlined_the_second_of_its_column_but_where_noted(claim):
+    wrong = []
+    for place in dict.fromkeys((cell.dataset, cell.metric) for cell in claim.cells):
+        values = {row: value for row, value in column(claim, *place).items() if value is not None}
+        first, second = sorted(values, key=values.__getitem__, reverse=True)[:2]
+        marks = {c.row: c.mark for c in claim.cells if (c.dataset, c.metric) == place}
+        bold, starred = ([r for r, m in marks.items() if m == kind] for kind in ("bold", "underlined"))
+        assert bold == [first] == ["DCSS"]
+        if starred != [second]:
+            wrong.append((*place, starred, second))
+    expected = [("stl10-resnet152", "nmi_max", ["DCSS_u"], "IDEC")] if claim is dcss.TABLE_2 else []
+    assert wrong == expected
+    assert not expected or "IDEC has 92.14" in claim.note
+
+
+def test_dcss_u_is_starred_in_as_many_columns_of_table_2_as_the_text_says():
+    starred = [c for c in dcss.TABLE_2.cells if c.row == "DCSS_u" and c.mark == "underlined"]
+    assert len(starred) == 19
+
+
+@pytest.mark.parametrize("row", ["AE + k-means", "DCSS_u", "DCSS"])
+@pytest.mark.parametrize("name", ["stl10", "cifar10", "cifar100"])
+@pytest.mark.parametrize("metric", ["acc", "nmi_max"])
+def test_table_1_repeats_the_last_columns_of_table_2(row, name, metric):
+    one, two = column(dcss.TABLE_1, name, metric), column(dcss.TABLE_2, f"{name}-resnet152", metric)
+    assert one[row] == two[row]
+
+
+@pytest.mark.parametrize("name", ["DEC", "IDEC", "DCN", "DKM"])
+@pytest.mark.parametrize("metric", ["acc", "nmi_max"])
+def test_the_printed_gains_follow_from_all_three_tables_cut_and_not_rounded(name, metric):
+    """Every number of the four methods' rows takes part: a slip in one of them would show."""
+    gains = []
+    for dataset in dict.fromkeys(cell.dataset for cell in dcss.TABLE_3.cells):
+        before = dcss.TABLE_1 if dataset in GREY else dcss.TABLE_2
+        with_mnet = column(dcss.TABLE_3, dataset, metric)[f"{name}+MNet"]
+        gains.append(with_mnet - column(before, dataset, metric)[name])
+    stated = column(dcss.MNET, "mean of seven", f"{metric}_gain")[f"{name}+MNet"]
+    assert len(gains) == 7
+    assert np.floor(100 * np.mean(gains) + 1e-9) / 100 == pytest.approx(stated)
+
+
+def test_plain_k_means_on_an_autoencoder_beats_the_four_methods_that_start_from_one():
+    """Contradiction S20 of the papers' list, by the printed numbers."""
+    for place in (("fashion", "acc"), ("fashion", "nmi_max"), ("2mnist", "acc"), ("2mnist", "nmi_max")):
+        values = column(dcss.TABLE_1, *place)
+        assert all(values["AE + k-means"] > values[row] for row in ("DEC", "IDEC", "DCN", "DKM"))
+
+
+# --- the plans ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_runs_are_the_suites_but_for_the_network_of_the_paper(scale):
+    planned = {row: config for row, _, config in dcss.TABLE_1.planned(scale)}
+    suite = methods(scale)
+    assert list(planned) == OWN
+    own = ["AE + k-means", "DCSS_u", "DCSS"] if scale == "paper" else []
+    assert [row for row, config in planned.items() if config != suite[row]] == own
+    for row in own:
+        assert planned[row] == replace(suite[row], start=planned["DCSS"].start)
+        assert planned[row].start.network == "dcss-conv"
+    mnet = {row: config for row, _, config in dcss.TABLE_3.planned(scale)}
+    assert mnet == {row: suite[row] for row in ("DEC+MNet", "IDEC+MNet", "DCN+MNet", "DKM+MNet")}
+
+
+def test_rows_that_we_do_not_run_are_quoted(tmp_path):
+    states = {(one.cell.row, one.state) for one in judge(dcss.TABLE_1, "paper", Store(tmp_path))}
+    assert {row for row, state in states if state == "quoted"} == {"LSSC", "LPMF", "GANMM", "DSC", "CC"}
+    assert {row for row, state in states if state == "not run"} == set(OWN)
+
+
+def changed(claim: Claim, scale: str) -> dict[str, method.Config]:
+    return {row: config for row, _, config in claim.planned(scale)}
+
+
+@pytest.mark.parametrize(
+    ("claim", "field", "values"),
+    [
+        (dcss.FIGURE_9A, "centring_weight", [0, 0.01, 0.1, 1]),
+        (dcss.FIGURE_9B, "fuzziness", [1.1, 1.3, 1.5, 1.7]),
+        (dcss.FIGURE_9C, "centroid_interval", [2, 5, 10, 15]),
+        (dcss.FIGURE_9D, "guided_epochs", [1, 5, 10, 20]),
+        (dcss.FIGURE_10B, "similar", [0.5, 0.6, 0.7, 0.8, 0.9, 1]),
+        (dcss.FIGURE_10B, "dissimilar", [0.5, 0.4, 0.3, 0.2, 0.1, 0]),
+    ],
+)
+def test_sweeps_have_the_values_of_the_text(claim, field, values):
+    for scale in claim.plan:
+        configs = changed(claim, scale)
+        assert [getattr(config, field) for config in configs.values()] == values
+    if field != "dissimilar":
+        assert [float(row.rpartition(" ")[2]) for row in configs] == values
+
+
+@pytest.mark.parametrize("claim", PANELS)
+def test_sweeps_of_the_first_phase_hold_dcss_u_and_those_of_the_second_start_from_it(claim):
+    second = claim in (dcss.FIGURE_9D, dcss.FIGURE_10B)
+    assert set(claim.plan) == (set(SCALES) if second else {"smoke", "paper"})
+    for scale in claim.plan:
+        first = dcss.RUNS[scale]["DCSS_u"]
+        configs = changed(claim, scale).values()
+        if second:
+            assert all((c.start, c.phases) == (first, "second") for c in configs)
+        else:
+            assert first in configs
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_figures_and_statements_need_no_other_runs_than_the_tables(scale):
+    tables = {run.key for claim in (dcss.TABLE_1, dcss.TABLE_3) for run in claim.runs(scale)}
+    others = [c for c in dcss.CLAIMS if c not in PANELS]
+    assert {run.key for claim in others for run in claim.runs(scale)} <= tables
+
+
+# --- what is read off records -------------------------------------------------------------------
+
+START = pretraining.Config()
+CONFIG = method.Config(start=START, centring_epochs=4, guided_epochs=2, pairing_epochs=4)
+
+
+def record(config: Config = CONFIG, seed: int = 0, **parts: Any) -> Record:
+    run = Run(config=config, dataset="digits", seed=seed, scale="smoke")
+    fields = {
+        "key": run.key,
+        "run": {
+            "method": run.method,
+            "dataset": run.dataset,
+            "seed": seed,
+            "scale": run.scale,
+            "config": config.canonical(),
+        },
+        "status": FINISHED,
+        "fingerprint": [1.0],
+        "scores": {},
+        "curves": {},
+        "scored": {},
+        "seconds": {"total": 1.0},
+        "memory_mb": 1.0,
+        "data": {"name": "digits", "checksum": "0", "shape": [100, 1, 8, 8], "k": 10},
+        "environment": {},
+        "started": "",
+    }
+    return Record(**(fields | parts))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_courses_of_the_first_phase_by_hand(store):
+    one = record(
+        curves={
+            "reconstruction": [2.0, 2.5, 2.2, 1.0, 1.1],
+            "centring": [10.0, 8.0, 6.0, 5.0, 4.0],
+        }
+    )
+    found = {name: measure(one, store, name, {}) for name in dcss_metrics("figure4")}
+    assert found == pytest.approx(
+        {
+            "reconstruction_drift": 0.1,
+            "centring_drift": 0.2,
+            "objective_drift": 0.0,  # 1.0 + 0.1 * 5 and 1.1 + 0.1 * 4
+            "centring_change": -0.6,
+            "reconstruction_rise": 0.25,
+        }
+    )
+
+
+def dcss_metrics(name: str) -> list[str]:
+    (claim,) = [claim for claim in dcss.CLAIMS if claim.id == f"dcss.{name}"]
+    return list(dict.fromkeys(cell.metric for cell in claim.cells))
+
+
+def test_courses_of_the_second_phase_by_hand(store):
+    one = record(
+        curves={
+            "pairs": [4.0, 3.0, 1.0, 1.2],  # p judges twice
+            "similar": [0.1, 0.2, 0.2, 0.1],
+            "dissimilar": [0.2, 0.5, 0.6, 0.8],
+            "isolated": [0.9, 0.5, 0.1, 0.02],
+        }
+    )
+    found = {
+        name: measure(one, store, name, {})
+        for name in [*dcss_metrics("figure5"), *dcss_metrics("figure10a"), *dcss_metrics("figure13")]
+    }
+    assert found == pytest.approx(
+        {
+            "pairs_left": 0.3,
+            "pairs_rise": 0.05,
+            "pairs_drop": 0.5,
+            "participation_start": 0.3,
+            "participation_change": 0.6,
+            "participation_end": 0.9,
+            "isolated_start": 0.9,
+            "isolated_end": 0.02,
+        }
+    )
+    percent = {name for name in found if not name.startswith("participation")}
+    assert percent <= FRACTIONS
+
+
+def test_q_near_one_hot_and_apart_by_hand(store):
+    q = np.array([[0.96, 0.04], [0.94, 0.06], [0.0, 1.0], [0.5, 0.5]], np.float32)
+    u = np.array([[0.0], [1.0], [5.0], [6.0]], np.float32)
+    arrays = {"sample_q": q, "sample_embedding": u, "sample_classes": np.array([0, 0, 1, 1], np.uint16)}
+    one = store.write(record(), arrays)
+    assert measure(one, store, "largest_q", {}) == pytest.approx(0.85)
+    assert measure(one, store, "near_one_hot", {}) == 0.5
+    in_q, in_u = (silhouette_score(z, [0, 0, 1, 1]) for z in (q, u))
+    assert measure(one, store, "silhouette_q", {}) == pytest.approx(in_q)
+    assert measure(one, store, "silhouette_gain", {}) == pytest.approx(in_q - in_u)
+
+
+def test_a_gain_is_over_the_run_that_this_one_began_with(store):
+    first = replace(CONFIG, phases="first")
+    after = record(replace(CONFIG, start=first, phases="second"), scores={"acc": 0.9, "nmi_max": 0.5})
+    with pytest.raises(InputError, match="the store lacks the dcss-digits-smoke-s0"):
+        measure(after, store, "acc_gain", {})
+    store.write(record(first, scores={"acc": 0.7, "nmi_max": 0.6}), {})
+    store.write(record(replace(first, fuzziness=1.7), scores={"acc": 0.1, "nmi_max": 0.1}), {})
+    store.write(record(first, seed=1, scores={"acc": 0.2, "nmi_max": 0.2}), {})
+    assert measure(after, store, "acc_gain", {}) == pytest.approx(0.2)
+    assert measure(after, store, "nmi_max_gain", {}) == pytest.approx(-0.1)
+
+
+def test_the_second_phases_gain_is_over_the_last_score_of_the_first(store):
+    scored = {"epoch": [1, 3, 5, 8], "acc": [0.2, 0.6, 0.1, 0.9]}  # four epochs, then four
+    one = record(scores={"acc": 0.9}, scored=scored)
+    assert measure(one, store, "pairing_gain", {}) == pytest.approx(0.3)
+
+
+# --- Appendix A ---------------------------------------------------------------------------------
+
+
+def counted(store: Store, q: list[list[float]] | np.ndarray, **config: float) -> dict[str, float]:
+    one = store.write(record(replace(CONFIG, **config)), {"sample_q": np.asarray(q, np.float32)})
+    return {name: measure(one, store, f"{name}_counterexamples", {}) for name in APPENDIX}
+
+
+@pytest.mark.parametrize("k", [2, 3, 10])
+@pytest.mark.parametrize("concentration", [0.02, 0.1, 1.0])
+def test_the_theorems_hold_for_random_vectors(store, k, concentration):
+    q = np.random.default_rng(k).dirichlet(np.full(k, concentration), 400)
+    assert ((q @ q.T >= 0.8).sum() > 400) == (concentration < 1 or k == 2)  # adjacent ones there are
+    for similar, dissimilar in ((0.8, 0.2), (0.67, 0.44)):
+        assert not any(counted(store, q, similar=similar, dissimilar=dissimilar).values())
+
+
+def test_the_theorems_are_tried_on_adjacent_and_dissimilar_vectors(store):
+    """Where the conditions on the thresholds fail, there are counterexamples, and they are counted."""
+    q = [[0.6, 0.4, 0.0], [0.5, 0.5, 0.0], [0.4, 0.6, 0.0], [0.0, 0.0, 1.0]]
+    found = counted(store, q, similar=0.45, dissimilar=0.4)  # 0.4 > 0.45^2
+    assert found["theorem2"] == 4  # (0, 2) is 0.48, (1, 2) is 0.5, each counted both ways
+    assert found["corollary21"] > 0
+    assert found["theorem1"] == found["corollary11"] == found["corollary12"] == 0
+    apart = counted(store, [[1.0, 0.0], [0.6, 0.4], [0.6, 0.4]], similar=0.55, dissimilar=0.55)
+    assert apart["theorem3"] == apart["corollary13"] == 2  # 0.52 of the last two, friends of the first
+    assert apart["theorem2"] == apart["corollary21"] == 0
+
+
+def test_a_vector_that_is_no_distribution_breaks_theorem_1(store):
+    found = counted(store, [[2.0, 0.0], [0.9, 0.1]])
+    assert found["theorem1"] > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 10))
+def test_vectors_of_different_clusters_have_a_product_of_at_most_a_half(seed, k):
+    """Hence zeta above 1/2 is enough in Theorem 2, where the paper asks for 2/3."""
+    q = np.random.default_rng(seed).dirichlet(np.full(k, 0.3), 60)
+    apart = q.argmax(1)[:, None] != q.argmax(1)
+    assert ((q @ q.T)[apart] <= 0.5 + 1e-12).all()
