@@ -1,4 +1,4 @@
-"""What a method adds to the autoencoder that it starts from: its ACC minus that of k-means there."""
+"""What a method makes of the autoencoder that it starts from, beside k-means on that very one."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recluster import metrics
 from recluster.methods import kmeans
 from recluster.parts.origin import beginning
 from recluster.report.table import number
 from recluster.report.verdict import records_of
 from recluster.spec import Config
-from recluster.store import Store
+from recluster.store import Record, Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """ACC of a method minus that of k-means on its own pretrained autoencoder, in percent points.
+    """A method against k-means on its own pretrained autoencoder, seed by seed.
 
-    `differences` holds one number a seed that both have; `start` is the autoencoder's method.
+    Attributes:
+        row: the method's name.
+        dataset: on which data.
+        start: the autoencoder's method.
+        differences: ACC of the method minus that of k-means, in percent points.
+        agreements: ARI between both clusterings: how far the method has moved.
+        largest: share of the samples in the method's largest cluster.
+        used: number of clusters with a member.
     """
 
     row: str
     dataset: str
     start: str
     differences: tuple[float, ...]
+    agreements: tuple[float, ...]
+    largest: tuple[float, ...]
+    used: tuple[int, ...]
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """The difference, over seeds."""
         return float(np.mean(self.differences))
 
 
@@ -42,22 +53,34 @@ def gains(plan: Mapping[str, Mapping[str, Config]], scale: str, store: Store) ->
             if config.start is None or isinstance(config, kmeans.Config):
                 continue
             root = beginning(config.start)
-            ours = accuracies(config, dataset, scale, store)
-            theirs = accuracies(kmeans.Config(start=root), dataset, scale, store)
-            differences = tuple(ours[seed] - theirs[seed] for seed in ours if seed in theirs)
-            if differences:
-                found.append(Gain(row=row, dataset=dataset, start=root.method, differences=differences))
+            ours = by_seed(config, dataset, scale, store)
+            theirs = by_seed(kmeans.Config(start=root), dataset, scale, store)
+            pairs = [(ours[seed], theirs[seed]) for seed in ours if seed in theirs]
+            if pairs:
+                found.append(_gain(row, dataset, root.method, pairs, store))
     return found
 
 
-def accuracies(config: Config, dataset: str, scale: str, store: Store) -> dict[int, float]:
-    """Seed to ACC in percent, of the finished and current records."""
-    records, _ = records_of(store, config, dataset, scale)
-    return {record.run["seed"]: 100 * record.scores["acc"] for record in records}
+def by_seed(config: Config, dataset: str, scale: str, store: Store) -> dict[int, Record]:
+    """The finished and current records of a config by their seeds."""
+    return {r.run["seed"]: r for r in records_of(store, config, dataset, scale)[0]}
+
+
+def _gain(row: str, dataset: str, start: str, pairs: list[tuple[Record, Record]], store: Store) -> Gain:
+    labels = [[store.arrays(record)["labels"].astype(np.int64) for record in pair] for pair in pairs]
+    return Gain(
+        row=row,
+        dataset=dataset,
+        start=start,
+        differences=tuple(100 * (ours.scores["acc"] - base.scores["acc"]) for ours, base in pairs),
+        agreements=tuple(metrics.scores(base, ours)["ari"] for ours, base in labels),
+        largest=tuple(float(np.bincount(ours).max() / len(ours)) for ours, _ in labels),
+        used=tuple(len(np.unique(ours)) for ours, _ in labels),
+    )
 
 
 def as_html(found: list[Gain], scale: str) -> str:
-    """Methods by data sets, each cell the mean gain and its range over seeds."""
+    """Methods by data sets: the gain, its range over seeds, and what became of the clusters."""
     datasets = list(dict.fromkeys(gain.dataset for gain in found))
     rows = list(dict.fromkeys((gain.row, gain.start) for gain in found))
     cells = {(gain.row, gain.dataset): gain for gain in found}
@@ -68,11 +91,15 @@ def as_html(found: list[Gain], scale: str) -> str:
         + "</tr>"
         for row, start in rows
     )
+    caption = (
+        "Above, ACC in percent points over k-means on the same pretrained autoencoder, seed by seed: "
+        "mean, and in brackets the seeds' range. Below, how much the clustering agrees with that of "
+        "k-means (ARI), the share of the largest cluster, and how many clusters are in use. Scale "
+        f"<b>{scale}</b>."
+    )
     return (
-        '<div class="claim-scroll"><table class="claim"><caption>ACC in percent points over k-means on '
-        f"the same pretrained autoencoder, seed by seed: mean, and in brackets the seeds' range. Scale "
-        f"<b>{scale}</b>.</caption><thead><tr><td></td><th>starts from</th>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="claim-scroll"><table class="claim"><caption>{caption}</caption><thead><tr>'
+        f"<td></td><th>starts from</th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -81,8 +108,15 @@ def _cell(gain: Gain | None) -> str:
         return "<td></td>"
     low, high = min(gain.differences), max(gain.differences)
     state = "agrees" if gain.mean >= 0 else "differs"
-    text = f"{_signed(gain.mean)} <small>[{_signed(low)}, {_signed(high)}]</small>"
-    return f'<td class="state-{state}" title="n={len(gain.differences)}">{text}</td>'
+    fate = (
+        f"agreement {np.mean(gain.agreements):.2f}, largest {np.mean(gain.largest):.0%}, "
+        f"{np.mean(gain.used):.3g} in use"
+    )
+    return (
+        f'<td class="state-{state}" title="seeds: {len(gain.differences)}">'
+        f'<span class="ours">{_signed(gain.mean)} [{_signed(low)}, {_signed(high)}]</span>'
+        f'<span class="printed">{fate}</span></td>'
+    )
 
 
 def _signed(value: float) -> str:
