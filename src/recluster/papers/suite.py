@@ -23,12 +23,12 @@ AE = {
     "paper": pretraining.Config(),
 }
 ACAI = {
-    "smoke": acai.Config(steps=140),
+    "smoke": acai.Config(steps=28),
     "laptop": acai.Config(steps=2000),  # printed: 130,000
     "paper": acai.Config(),
 }
 NORMED = {
-    "smoke": normed.Config(epochs=20, learning_rate=1.0),
+    "smoke": normed.Config(epochs=4, learning_rate=1.0),
     "laptop": normed.Config(epochs=80, learning_rate=1.0),  # printed: 1000 at 0.1
     "paper": normed.Config(),
 }
@@ -36,15 +36,15 @@ NORMED = {
 SHORTER: Mapping[str, Settings] = {
     "smoke": {
         "PC-X": {"epochs": 40, "burn_in": 10, "batch_size": 64},
-        "DEC": {"steps": 140},
+        "DEC": {"steps": 28},
         "IDEC": {"steps": 140},
-        "DCN": {"epochs": 10},
-        "DKM": {"epochs": 10},
-        "VaDE": {"epochs": 10},
-        "DynAE": {"steps": 280},
-        "ULHE-DC": {"epochs": 30},
-        "DCSS": {"centring_epochs": 2, "pairing_epochs": 10, "learning_rate": 1e-4, "batch_size": 128},
-        "SeCu": {"network": "conv", "features": 64, "heads": 2, "epochs": 6, "warm_up": 1},
+        "DCN": {"epochs": 3},
+        "DKM": {"epochs": 3},
+        "VaDE": {"epochs": 3},
+        "DynAE": {"steps": 28},
+        "ULHE-DC": {"epochs": 6},
+        "DCSS": {"centring_epochs": 2, "pairing_epochs": 6, "learning_rate": 1e-4, "batch_size": 128},
+        "SeCu": {"network": "conv", "features": 32, "heads": 2, "epochs": 3, "warm_up": 1},
     },
     "laptop": {
         "PC-X": {"epochs": 120, "burn_in": 30},
