@@ -55,8 +55,8 @@ page.gains()
 #   and the others empty. Whether the printed pretraining prevents it needs the paper scale.
 # - **VaDE** begins with the mixture of **AE + GMM**, not with k-means, and that mixture already ends below
 #   k-means on the same embedding.
-# - **DCN** hardly moves: its agreement with the start is the highest of all, and the difference lies
-#   within the range of the seeds.
+# - **DCN** hardly moves: it stays more alike to its start than any other, and the difference lies within
+#   the range of the seeds.
 # - **DCSS** and **AE+MNet** gain on one data set and lose on the other. Phase 2 trusts the pairs that the
 #   start believes in, right or wrong; why it helps here and hurts there we do not know yet.
 #

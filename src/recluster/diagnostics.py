@@ -246,7 +246,8 @@ def pairs(judge: ArrayLike | Tensor, similar: float, dissimilar: float) -> Pairs
     """The pairs in the sums of DCSS's eqs. (4) and (5), i = j among them (Figure 10).
 
     `judge` (n, k) is p or q. A pair attracts from an inner product of `similar` (zeta) on, and repels
-    up to `dissimilar` (gamma). No more than `EVALUATION_SIZE`^2 products are held at a time.
+    up to `dissimilar` (gamma). No more products are held at a time than the square of
+    `EVALUATION_SIZE`.
     """
     judge = probabilities(judge)
     if not 0 <= dissimilar <= similar <= 1:

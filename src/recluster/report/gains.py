@@ -93,8 +93,8 @@ def as_html(found: list[Gain], scale: str) -> str:
     )
     caption = (
         "Above, ACC in percent points over k-means on the same pretrained autoencoder, seed by seed: "
-        "mean, and in brackets the seeds' range. Below, how much the clustering agrees with that of "
-        "k-means (ARI), the share of the largest cluster, and how many clusters are in use. Scale "
+        "mean, the seeds' range and their number. Below, how alike the clustering is to that of k-means "
+        "(ARI), the share of the largest cluster, and how many clusters are used. Scale "
         f"<b>{scale}</b>."
     )
     return (
@@ -106,15 +106,15 @@ def as_html(found: list[Gain], scale: str) -> str:
 def _cell(gain: Gain | None) -> str:
     if gain is None:
         return "<td></td>"
-    low, high = min(gain.differences), max(gain.differences)
+    seeds = len(gain.differences)
+    span = f" [{_signed(min(gain.differences))}, {_signed(max(gain.differences))}]" if seeds > 1 else ""
     state = "agrees" if gain.mean >= 0 else "differs"
     fate = (
-        f"agreement {np.mean(gain.agreements):.2f}, largest {np.mean(gain.largest):.0%}, "
-        f"{np.mean(gain.used):.3g} in use"
+        f"{np.mean(gain.agreements):.2f} alike, largest {np.mean(gain.largest):.0%}, "
+        f"{np.mean(gain.used):.3g} used"
     )
     return (
-        f'<td class="state-{state}" title="seeds: {len(gain.differences)}">'
-        f'<span class="ours">{_signed(gain.mean)} [{_signed(low)}, {_signed(high)}]</span>'
+        f'<td class="state-{state}"><span class="ours">{_signed(gain.mean)}{span} (n={seeds})</span>'
         f'<span class="printed">{fate}</span></td>'
     )
 
