@@ -303,7 +303,7 @@ def test_a_process_killed_while_it_writes_leaves_whole_records(store):
             assert int(writer.stdout.readline()) == -signal.SIGKILL
             reached.append(whole(store))
         writer.stdin.close()
-    assert max(reached) >= 1  # some were killed after several records, and not all before the first
+    assert max(reached) >= 3  # some were killed after several records, and not all before the first
     assert len(store.folders()) == 3
     for seed in range(3):  # what a killed process left is no obstacle
         run = replace(RUN, seed=seed)

@@ -6,16 +6,11 @@ prints, and where it prints nothing, DCSS.
 
 from recluster.papers import dcss, dynae, pcx, ulhe
 from recluster.papers.claim import Cell, Claim
-from recluster.papers.suite import methods
+from recluster.papers.suite import DATASETS, methods
 from recluster.spec import Config
 
 TITLE = "Every method on the same data"
 METRICS = ("acc", "nmi", "nmi_max", "ari", "seconds")
-DATASETS = {
-    "smoke": ("digits",),
-    "laptop": ("mnist-test", "usps"),
-    "paper": ("mnist", "mnist-test", "usps", "fashion"),
-}
 PRINTED = {
     "PC-X": (pcx.TABLE_4, "PC-X"),
     "ULHE-DC": (ulhe.TABLE_1, "ULHE-DC"),

@@ -6,14 +6,13 @@ from typing import cast
 
 from recluster.methods import dynae, idec
 from recluster.papers.claim import Bound, Cell, Claim, grid
-from recluster.papers.suite import methods
+from recluster.papers.suite import DATASETS, methods
 from recluster.spec import SCALES, Config
 
 TITLE = "Deep Clustering with a Dynamic Autoencoder"
 METHOD = dynae
 
-PRINTED = ("mnist", "mnist-test", "usps", "fashion")
-SETS = {"smoke": ("digits",), "laptop": ("mnist-test", "usps"), "paper": PRINTED}
+PRINTED = DATASETS["paper"]
 SUITE: Mapping[str, Mapping[str, Config]] = {scale: methods(scale) for scale in SCALES}
 
 Plans = dict[str, dict[str, dict[str, Config]]]
@@ -26,7 +25,7 @@ def plan(names: Mapping[str, str], paper: tuple[str, ...] = PRINTED) -> Plans:
             data: {row: SUITE[scale][name] for row, name in names.items()}
             for data in (paper if scale == "paper" else datasets)
         }
-        for scale, datasets in SETS.items()
+        for scale, datasets in DATASETS.items()
     }
 
 

@@ -17,6 +17,12 @@ from recluster.spec import Config
 
 Settings = Mapping[str, Mapping[str, Any]]
 
+DATASETS = {
+    "smoke": ("digits",),
+    "laptop": ("mnist-test", "usps"),
+    "paper": ("mnist", "mnist-test", "usps", "fashion"),  # as DynAE and ULHE-DC have them
+}
+
 AE = {
     "smoke": pretraining.Config(epochs=20),
     "laptop": pretraining.Config(epochs=100),

@@ -6,14 +6,13 @@ from typing import cast
 
 from recluster.methods import ulhe
 from recluster.papers.claim import Bound, Cell, Claim, grid
-from recluster.papers.suite import methods
+from recluster.papers.suite import DATASETS, methods
 from recluster.spec import SCALES, Config
 
 TITLE = "Deep Clustering with Uniform Quasi-Low-rank Hypersphere Embedding"
 METHOD = ulhe
 
-PRINTED = ("mnist", "mnist-test", "usps", "fashion")
-SETS = {"smoke": ("digits",), "laptop": ("mnist-test", "usps"), "paper": PRINTED}
+PRINTED = DATASETS["paper"]
 SUITE = {scale: methods(scale) for scale in SCALES}
 FULL = {scale: cast(ulhe.Config, SUITE[scale]["ULHE-DC"]) for scale in SCALES}
 
@@ -24,7 +23,7 @@ def plan(names: Mapping[str, str], **datasets: tuple[str, ...]) -> Plans:
     """Row to the name of its method, on every scale's data sets or those given for a scale."""
     return {
         scale: {data: {row: SUITE[scale][name] for row, name in names.items()} for data in sets}
-        for scale, sets in (SETS | datasets).items()
+        for scale, sets in (DATASETS | datasets).items()
     }
 
 
@@ -81,7 +80,7 @@ MODELS = {
 ABLATION: Plans = {
     scale: {
         data: {row: weighted(scale, *pair) for row, pair in MODELS.items()}
-        for data in (("mnist",) if scale == "paper" else SETS[scale])
+        for data in (("mnist",) if scale == "paper" else DATASETS[scale])
     }
     for scale in SCALES
 }
