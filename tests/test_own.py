@@ -5,7 +5,6 @@ import errno
 import os
 import pickle
 import re
-import shutil
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -720,25 +719,16 @@ def test_a_mistake_is_one_line_and_exit_code_2(rows, monkeypatch, capsys, option
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_opens_from_a_file_and_fits_a_phone(soft, scheme):
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no browser: neither chromium nor google-chrome is on the PATH")
+def test_the_page_opens_from_a_file_and_fits_a_phone(soft, scheme, browser):
     asked, _ = soft
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-        )
-        view = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-        heard: list[str] = []
-        view.on("console", lambda message: heard.append(message.text))
-        view.on("request", lambda one: heard.append(one.url) if one.url[:4] == "http" else None)
-        view.goto(asked.report.as_uri())
-        assert view.evaluate("document.documentElement.scrollWidth") <= 390
-        paper = view.evaluate("getComputedStyle(document.body).backgroundColor")
-        browser.close()
+    view = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    heard: list[str] = []
+    view.on("console", lambda message: heard.append(message.text))
+    view.on("request", lambda one: heard.append(one.url) if one.url[:4] == "http" else None)
+    view.goto(asked.report.as_uri())
+    assert view.evaluate("document.documentElement.scrollWidth") <= 390
+    paper = view.evaluate("getComputedStyle(document.body).backgroundColor")
+    view.close()
     assert heard == []
     brightness = sum(map(int, re.findall(r"\d+", paper)[:3]))
     assert (brightness < 200) == (scheme == "dark")

@@ -12,7 +12,7 @@ from recluster.parts import pretraining
 from recluster.report import open_page
 from recluster.report.figure import DRAWERS, tiles
 from recluster.report.page import Html, departures
-from recluster.report.toy import TOYS
+from recluster.report.toys import TOYS
 from recluster.run import execute, missing
 from recluster.spec import InputError
 from recluster.store import Store

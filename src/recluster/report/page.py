@@ -16,7 +16,7 @@ from recluster.report import figure
 from recluster.report.gains import as_html as gains_table
 from recluster.report.gains import gains
 from recluster.report.table import as_html
-from recluster.report.toy import TOYS
+from recluster.report.toys import TOYS
 from recluster.report.verdict import STATES, Judged, best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
 from recluster.store import Store

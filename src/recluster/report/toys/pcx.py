@@ -1,4 +1,4 @@
-"""Toys: a method's own equations on a few points, so that a reader can watch the idea."""
+"""PC-X on a few points: centroids that move slowly."""
 
 from __future__ import annotations
 
@@ -52,6 +52,3 @@ def _path(momentum: float) -> list[Tensor]:
         centroids = pcx.averaged(centroids, members.T @ batch, members.sum(0), momentum)
         path.append(centroids)
     return path
-
-
-TOYS = {"pcx": slow_exemplars}
