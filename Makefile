@@ -16,7 +16,7 @@ PACKAGE  := $(shell find src/recluster -name '*.py')
 RECORDS  := $(shell find results)
 LOOK     := $(shell find book/_static book/_ext -type f -not -name '*.pyc')
 
-.PHONY: help env book notebooks check test clean FORCE
+.PHONY: help env book notebooks archives check test clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,7 @@ book: notebooks $(BUILD)/look ## the site in book/_build/html; SCALE=smoke|lapto
 	@rm -f $(BUILD)/html/index.html
 	$(BIN)/jupyter-book build -W -n --keep-going book/
 	@test -s $(BUILD)/html/index.html || { echo "no site was written"; exit 1; }
+	$(BIN)/python notebooks/gate.py book/
 
 # Sphinx copies styles and pictures only when it writes a page: forget the pages when they change.
 $(BUILD)/look: $(LOOK)
@@ -59,6 +60,15 @@ $(BUILD)/scale: FORCE
 	@mkdir -p $(BUILD)
 	@echo $(SCALE) | cmp -s - $@ || echo $(SCALE) > $@
 
+# The same content gives the same bytes, so that a checksum means something.
+PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=.locks --create
+archives: ## the built site and the records in dist/, with their SHA-256
+	@test -s $(BUILD)/html/index.html || { echo "no site to pack; run: make book"; exit 1; }
+	@mkdir -p dist
+	$(PACK) --directory $(BUILD)/html --transform 's,^\.,site,' . | gzip --no-name > dist/site.tar.gz
+	$(PACK) results | gzip --no-name > dist/records.tar.gz
+	cd dist && sha256sum site.tar.gz records.tar.gz > SHA256SUMS
+
 check: $(STAMP) ## format, lint, types, import contracts, notebook rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -70,4 +80,4 @@ test: check ## check, then all tests
 	$(BIN)/pytest
 
 clean: ## what can be made again, except .venv
-	rm -rf $(BUILD) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(BUILD) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,12 @@ import nbformat
 import papermill
 from nbformat import NotebookNode
 
+import recluster
+from recluster.store import default_root
+
 PARAMETERS = {"scale"}
 INJECTED = "injected-parameters"
+GROUND = "recluster"  # where a notebook's metadata say what it was made from
 # The outputs that two machines give alike; pictures are compared by kind alone.
 TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex")
 
@@ -66,6 +70,24 @@ def unfinished(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell {number} holds an error"
 
 
+def ground() -> dict[str, str]:
+    """What every page rests on besides its source, as digests: the records, and the package."""
+    package = Path(recluster.__file__).parent
+    return {
+        "records": _digest(default_root(), default_root().glob("*/record.json")),
+        "package": _digest(package, package.rglob("*.py")),
+    }
+
+
+def _digest(root: Path, files: Iterable[Path]) -> str:
+    """Of names and contents; a record's content holds the checksum of its arrays."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return total.hexdigest()[:16]
+
+
 def tidy(notebook: NotebookNode, source: Path, target: Path) -> NotebookNode:
     """Drop times and whatever only this machine knows; hide the cell that papermill puts in."""
     about = notebook.metadata.papermill
@@ -88,6 +110,7 @@ def executed(source: Path, target: Path, scale: str) -> NotebookNode:
     """The notebook after a complete execution at one scale."""
     parameters = {"scale": scale}
     check_parameters(source, parameters)
+    before = ground()  # a record that comes while the notebook runs makes it stale
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder) / source.name
         papermill.execute_notebook(
@@ -96,6 +119,7 @@ def executed(source: Path, target: Path, scale: str) -> NotebookNode:
         notebook = nbformat.read(scratch, as_version=4)
     if faults := list(unfinished(notebook)):
         raise RuntimeError(f"{source}: {'; '.join(faults)}")
+    notebook.metadata[GROUND] = before
     return tidy(notebook, source, target)
 
 

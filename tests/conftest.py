@@ -1,10 +1,13 @@
-"""What all tests share: one thread a process, so that numbers repeat, and one browser."""
+"""What all tests share: one thread a process, so that numbers repeat, one browser, and one site."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; processes that tests start inherit it
 
+ROOT = Path(__file__).resolve().parents[1]
 QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
     *("--no-first-run", "--disable-quic", "--disable-component-update"),
@@ -32,3 +36,16 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built aside from what is committed; a warning is an error."""
+    folder = tmp_path_factory.mktemp("book")
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [program, "build", "-W", "-n", "--keep-going", "--path-output", folder, "book/"]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    html = folder / "_build" / "html"
+    assert (html / "index.html").stat().st_size > 0
+    return html

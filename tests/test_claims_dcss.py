@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
 from recluster.methods import dcss as method
-from recluster.papers import dcss
+from recluster.papers import dcss, dcss_runs
 from recluster.papers.claim import Claim
 from recluster.papers.suite import methods
 from recluster.parts import pretraining
@@ -198,7 +198,7 @@ def test_sweeps_of_the_first_phase_hold_dcss_u_and_those_of_the_second_start_fro
     second = claim in (dcss.FIGURE_9D, dcss.FIGURE_10B)
     assert set(claim.plan) == (set(SCALES) if second else {"smoke", "paper"})
     for scale in claim.plan:
-        first = dcss.RUNS[scale]["DCSS_u"]
+        first = dcss_runs.RUNS[scale]["DCSS_u"]
         configs = changed(claim, scale).values()
         if second:
             assert all((c.start, c.phases) == (first, "second") for c in configs)

@@ -1,5 +1,6 @@
 """Pages, tables and figures from records: what they show, and what they refuse."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from recluster.methods import dcss, dynae, idec, kmeans, pcx, ulhe
 from recluster.papers import CLAIMS
 from recluster.parts import pretraining
 from recluster.report import open_page
+from recluster.report.card import hours
 from recluster.report.figure import DRAWERS, tiles
 from recluster.report.page import Html, departures
 from recluster.report.toys import TOYS
@@ -72,10 +74,37 @@ def test_a_page_of_a_larger_scale_says_what_a_smaller_one_gave(page, store):
     assert "97.5" not in smoke  # only what was obtained
 
 
-def test_the_card_names_scale_records_seeds_and_commit(page):
+def test_the_card_names_scale_records_seeds_and_commit(page, store):
     text = page.card("pcx.table6").text
     for fact in ("scale <b>smoke</b>", "3 (smoke)", "<dd>0</dd>", "commit"):
         assert fact in text
+    assert CLAIMS["pcx.table6"].title in text
+    assert "10 new" in text
+    assert "recluster run pcx.table6 --scale smoke" in text
+    used = [r for r in store.records() if r.run["method"] in ("pcx", "idec", "kmeans")]
+    assert f"at most {max(r.memory_mb for r in used) / 1000:.1f} GB of memory" in text
+
+
+def test_a_card_of_many_claims_folds_their_titles(page):
+    names = ["pcx.table6", "pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6"]
+    text = page.card(*names).text
+    assert "<summary>5 claims</summary>" in text
+    assert all(CLAIMS[name].title in text for name in names)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(2.04, "2.0 seconds"), (90, "2 minutes"), (9000, "2.5 hours")]
+)
+def test_a_duration_is_told_in_the_unit_that_suits_it(seconds, said):
+    assert hours(seconds) == said
+
+
+def test_our_number_leads_to_its_record_and_the_table_to_its_file(page, store):
+    text = page.table("pcx.table6").text
+    keys = {record.key for record in store.records()}
+    assert set(re.findall(r'href="record:(\w+)"', text)) <= keys
+    assert text.count('href="record:') == 10
+    assert 'download="pcx.table6-smoke.csv"' in text
 
 
 @pytest.mark.parametrize("name", [c.id for c in CLAIMS.values() if c.drawing])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,26 @@ def test_jupyter_book_2_is_ruled_out() -> None:
 @pytest.mark.parametrize("name", ["_config.yml", "_toc.yml"])
 def test_the_book_reads_the_top_level_file(name: str) -> None:
     assert (ROOT / "book" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_make_book_takes_every_page_to_the_scale_that_is_asked_for(scale: str) -> None:
+    command = ["make", "--dry-run", "--always-make", "book", f"SCALE={scale}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    made = re.findall(r"execute\.py run (\S+) (\S+) --scale (\w+)", said)
+    sources = (path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*/*.py"))
+    pairs = sorted(source.with_suffix(".ipynb").as_posix() for source in sources)
+    assert sorted(made) == [(pair, f"book/{pair}", scale) for pair in pairs]
+
+
+def test_git_sees_nothing_of_what_is_made_beside_the_pages() -> None:
+    made = (
+        *(".venv/bin/python", "book/_build/html/index.html", "dist/site.tar.gz"),
+        *("results/.locks/a-run", "book/notebooks/pcx/tables.partial", "notebooks/__pycache__/gate.pyc"),
+    )
+    command = ["git", "check-ignore", "--no-index", *made]
+    ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    assert ignored.split() == list(made)
 
 
 def test_every_page_of_the_contents_is_there() -> None:

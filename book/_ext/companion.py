@@ -1,4 +1,4 @@
-"""What the site needs at build time: MathJax from a package, numbers from records."""
+"""What the site needs at build time: MathJax from a package, numbers and links from records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from recluster.report import site
+from recluster.report import site, status
+from recluster.store import Store
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 # What plain text means by itself and reStructuredText would read as markup: |z|, *shape, labels_.
@@ -34,8 +35,37 @@ def serve_mathjax(app: Sphinx, config: Config) -> None:
 def fill_numbers(app: Sphinx, config: Config) -> None:
     """Fill `{{ name }}` in prose from records; the footer says where the numbers are from."""
     config.myst_substitutions = {**config.myst_substitutions, **site.substitutions()}
+    config.myst_substitutions |= status_of_pages(Path(app.srcdir))
     footer = f'<div class="provenance">{site.provenance()}</div>'
     config.html_theme_options = {**config.html_theme_options, "extra_footer": footer}
+
+
+def status_of_pages(book: Path) -> dict[str, str]:
+    """How every executed notebook stands, and the records that do not count."""
+    records = {record.key: record for record in Store().valid()}
+    return {"pages_status": status.as_html(book, records), "record_faults": status.faults(book)}
+
+
+def copy_records(app: Sphinx, config: Config) -> None:
+    """Put every record's file under `records/` in the site; Sphinx copies what `serve_mathjax` named."""
+    target = Path(app.outdir).parent / "extra" / "records"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for folder in Store().folders():
+        shutil.copyfile(folder / "record.json", target / f"{folder.name}.json")
+
+
+def resolve_links(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Links to records and pages, which notebooks write without knowing where they stand in the site."""
+
+    def address(place: str) -> str:
+        return str(context["pathto"](place, 1))
+
+    for part in ("body", "theme_extra_footer"):
+        if context.get(part):
+            context[part] = site.linked(context[part], app.env.found_docs, address)
 
 
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
@@ -83,8 +113,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the above; Sphinx calls this."""
     app.connect("config-inited", serve_mathjax)
     app.connect("config-inited", fill_numbers)
+    app.connect("config-inited", copy_records)
     app.connect("autodoc-process-signature", readable_default)
     app.connect("autodoc-process-docstring", plain_text, priority=900)
     app.connect("autodoc-skip-member", skip_request)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", resolve_links, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,7 +28,7 @@ page.card("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theor
 # The paper shows PC-X's clusters apart and its decoded centroids as ten realistic digits, while IDEC
 # shows one digit twice and misses another.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure2", "caption": "After Figure 2 of the paper. Above: t-SNE of two thousand embeddings, in the colours of the true classes. Below: the centroids, decoded."}, "image": {"alt": "Scatter plots of embeddings by PC-X and IDEC, and below each a strip of decoded centroids."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure2", "caption": "After Figure 2 of the paper. Above: t-SNE of a thousand embeddings, in the colours of the true classes. Below: the centroids, decoded."}, "image": {"alt": "Scatter plots of embeddings by PC-X and IDEC, and below each a strip of decoded centroids."}}
 page.figure("pcx.figure2")
 
 # %% tags=["remove-input"]

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
+from math import isnan, log
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -33,11 +33,13 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, one_hot
 
+from recluster.methods import dcn, dynae, idec
 from recluster.parts.assignment import sharpened, squared_distances, student_t
 from recluster.parts.batches import EVALUATION_SIZE, evaluating, in_batches
 from recluster.parts.hypersphere import energy, unit
 from recluster.spec import InputError, one_of
 
+ANGLES = ("delta_fr", "delta_fd")
 Edges = NDArray[np.float64]
 Losses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Two losses, each summed over a batch, of the samples' row numbers (b,) and embedding z (b, d)."""
@@ -134,6 +136,35 @@ def feature_drift(learner: Learner, x: Tensor, doubtful: Tensor | None = None) -
         return learner.pull(z[sure], target[batch][sure]), (learner.decoder(z) - aim).square().sum()
 
     return cosine_of_slopes(learner, x, losses)
+
+
+def angles(model: nn.Module, x: Tensor, y: ArrayLike | Tensor) -> dict[str, float]:
+    """`ANGLES` of a model of DynAE, DCN or IDEC in training, on x (n, ...) with true classes y (n,).
+
+    0 where a gradient is zero, as long as DynAE doubts every sample: without a direction, two gradients
+    neither agree nor disagree.
+    """
+    learner = learner_of(model)
+    doubtful = in_batches(model.conflicted, x, model) if isinstance(model, dynae.Model) else None
+    found = (feature_randomness(learner, x, y, doubtful), feature_drift(learner, x, doubtful))
+    return {name: 0.0 if isnan(one) else one for name, one in zip(ANGLES, found, strict=True)}
+
+
+def learner_of(model: nn.Module) -> Learner:
+    """What the model of a method has learned so far; an `InputError` unless its losses are known."""
+    if not isinstance(model, dynae.Model | dcn.Model | idec.Model):
+        raise InputError(
+            f"angles are known of the losses of dynae, dcn and idec, not of {type(model).__module__}; "
+            f"give a Learner to feature_randomness and feature_drift"
+        )
+    network = model.autoencoder
+    return Learner(
+        encoder=network.encoder,
+        decoder=network.decoder,
+        centroids=model.centroids,
+        latent="divergence" if isinstance(model, idec.Model) else "distance",
+        images=model.images if isinstance(model, dynae.Model) else None,
+    )
 
 
 def matched(y: NDArray[np.int64], labels: NDArray[np.int64], k: int) -> NDArray[np.int64]:

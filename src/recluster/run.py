@@ -2,7 +2,7 @@
 
 `perform` does a run and touches neither store nor cache, so that it may happen on another machine;
 `execute` does one here, after what it starts from; `recluster.schedule` does many. Labels reach this
-module alone, and here they reach `score` and nothing else: `train` does not take them.
+module alone, and here they reach `Observer.score` and nothing else: `train` does not take them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recluster import __version__, fingerprint, metrics
+from recluster import __version__, diagnostics, fingerprint, metrics
 from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
+from recluster.papers import CLAIMS
 from recluster.parts.randomness import isolated
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
@@ -271,6 +272,7 @@ class Observer:
         self.scored: dict[str, list[float]] = {}
         self.arrays: dict[str, Array] = {}
         self.last: Step | None = None
+        self.diagnosed = diagnosed(run)
 
     def follow(self, start: Start | None, device: str) -> Iterator[Step]:
         """The run's steps, timed and scored; the clock runs only while the method computes."""
@@ -303,6 +305,9 @@ class Observer:
         for name, value in {"epoch": step.epoch, **self.scores}.items():
             self.scored.setdefault(name, []).append(value)
         self.arrays["labels"] = labels.astype(np.uint16)
+        if self.diagnosed:
+            for name, value in diagnostics.angles(step.modules["model"], self.x, self.data.y).items():
+                self.scored.setdefault(name, []).append(value)
 
     def score_last(self) -> None:
         """Score the last step, and keep what the figures draw: a sample's embedding, exemplars."""
@@ -328,6 +333,16 @@ class Observer:
             self.arrays[f"sample_{name}"] = view(sample).cpu().numpy()
         if step.exemplars is not None:
             self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
+
+
+def diagnosed(run: Run) -> bool:
+    """Whether a claim asks what the gradients do in runs of this method, on this data, at this scale."""
+    return any(
+        (config.method, dataset) == (run.method, run.dataset)
+        for claim in CLAIMS.values()
+        if any(cell.metric.startswith(diagnostics.ANGLES) for cell in claim.cells)
+        for _, dataset, config in claim.planned(run.scale)
+    )
 
 
 def kept_start(run: Run, store: Store) -> Start | None:
@@ -359,10 +374,10 @@ def kept_weights(run: Run, record: Record) -> Weights | None:
 
 
 def current(record: Record, run: Run) -> bool:
-    """Whether the record is a finished one that still speaks for the code."""
-    return record.status == FINISHED and fingerprint.current(
-        record.run["config"], record.fingerprint, run.config
-    )
+    """Whether the record is a finished one that still speaks for the code and has all that is asked."""
+    if record.status != FINISHED or (diagnosed(run) and not {*diagnostics.ANGLES} <= {*record.scored}):
+        return False
+    return fingerprint.current(record.run["config"], record.fingerprint, run.config)
 
 
 def missing(runs: Iterable[Run], store: Store) -> list[Run]:

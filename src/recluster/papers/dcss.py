@@ -1,91 +1,41 @@
-"""What DCSS prints: its three tables, the numbers in the text, the result figures, the theorems."""
+"""What DCSS prints: its three tables, the numbers in the text, and the theorems of its appendix.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+The figures stand in `dcss_figures`, the runs behind all of them in `dcss_runs`.
+"""
+
+from collections.abc import Mapping
 
 from recluster.methods import dcss
-from recluster.papers.claim import Bound, Cell, Claim, grid
-from recluster.papers.suite import AE, methods
-from recluster.spec import SCALES, Config
+from recluster.papers.claim import Cell, Claim, grid
+from recluster.papers.dcss_figures import (
+    FIGURE_3,
+    FIGURE_4,
+    FIGURE_5,
+    FIGURE_7,
+    FIGURE_8,
+    FIGURE_9A,
+    FIGURE_9B,
+    FIGURE_9C,
+    FIGURE_9D,
+    FIGURE_10A,
+    FIGURE_10B,
+    FIGURE_13,
+    FILTERS,
+    IMBALANCE,
+)
+from recluster.papers.dcss_runs import (
+    ALL,
+    COMPARED,
+    NEEDS,
+    RESNETS,
+    checked,
+    plan,
+    same,
+    stated,
+)
 
 TITLE = "Deep Clustering with Self-supervision using Pairwise Data Similarities"
 METHOD = dcss
-
-Plans = dict[str, dict[str, dict[str, Config]]]
-
-GREY = ("mnist", "fashion", "2mnist", "usps")
-DATA = {"smoke": ("digits",), "laptop": ("mnist-test", "usps"), "paper": GREY}
-RESNETS = ("resnet34", "resnet50", "resnet101", "resnet152")
-COLOURED = {"stl10": "STL-10", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
-ALL = (*GREY, *(f"{name}-resnet152" for name in COLOURED))
-
-NEEDS = {
-    name: f"needs {title}: pixels for most rows, ResNet-152 features for AE + k-means, DCSS_u and DCSS"
-    for name, title in COLOURED.items()
-} | {
-    f"{name}-{net}": f"needs ResNet-{net.removeprefix('resnet')} features of {title}"
-    for name, title in COLOURED.items()
-    for net in RESNETS
-}
-
-
-def runs(scale: str) -> dict[str, Config]:
-    """The suite's methods; at paper scale DCSS and its baseline have the network of Figure 12."""
-    suite = methods(scale)
-    if scale != "paper":
-        return suite
-    network = replace(AE["paper"], network="dcss-conv")
-    own = ("AE + k-means", "DCSS_u", "DCSS")
-    return suite | {row: replace(suite[row], start=network) for row in own}
-
-
-RUNS = {scale: runs(scale) for scale in SCALES}
-
-
-def plan(rows: Mapping[str, str], paper: Iterable[str] = GREY) -> Plans:
-    """Row to the method that gives it; `paper` are the data sets of the paper scale."""
-    return {
-        scale: {
-            name: {row: RUNS[scale][method] for row, method in rows.items()}
-            for name in (paper if scale == "paper" else names)
-        }
-        for scale, names in DATA.items()
-    }
-
-
-def same(*rows: str) -> dict[str, str]:
-    """Rows that bear their method's name."""
-    return {row: row for row in rows}
-
-
-Statement = tuple[str, str, str, float]
-"""A row's words, and the metric, comparison and value that we read in them before any run."""
-
-
-def stated(statements: Iterable[Statement], data: Iterable[str] = GREY) -> tuple[Cell, ...]:
-    """A cell for each statement on each data set."""
-    return tuple(
-        Cell(row=row, dataset=name, metric=metric, bound=Bound(comparison=comparison, value=value))
-        for row, metric, comparison, value in statements
-        for name in data
-    )
-
-
-def checked(
-    method: str, statements: Sequence[Statement], data: Sequence[str] = GREY, **heading: Any
-) -> Claim:
-    """Statements that one method's runs can check, where the data are at hand."""
-    rows = {row: method for row, *_ in statements}
-    return Claim(
-        cells=stated(statements, data),
-        plan=plan(rows, [name for name in data if name in GREY]),
-        needs=NEEDS,
-        **heading,
-    )
-
-
-COMPARED = same("k-means", "DEC", "IDEC", "DCN", "DKM", "VaDE", "AE + k-means", "DCSS_u", "DCSS")
 
 TABLE_1 = Claim(
     id="dcss.table1",
@@ -222,6 +172,7 @@ MNET = Claim(
     + stated((f"MNet improves {name}", "acc_gain", ">", 0.0) for name in GAINS),
     plan=plan(FRAMEWORK | {f"MNet improves {name}": f"{name}+MNet" for name in GAINS}),
     needs={"mean of seven": "needs ResNet-152 features of STL-10, CIFAR-10 and CIFAR-100"},
+    drawing="mnet",
     note=(
         "A gain is over the run whose autoencoder MNet continues, of the same seed. The printed means "
         "come out only with Table 1 for the grey images and Table 2 for the others, and are cut, not "
@@ -236,290 +187,11 @@ PHASE_2 = checked(
     id="dcss.phase2",
     title="What the second phase adds to the first",
     where="Section 4.3",
+    drawing="both phases",
     note=(
         "The gain in ACC from the last scored epoch of the first phase to the end, within one run. "
         "The text's other comparisons, of DCSS with all methods and of DCSS_u with AE + k-means, are "
         "read off Table 1."
-    ),
-)
-
-SEPARATION = (
-    ("clusters in q have small distances within and large ones between", "silhouette_q", ">=", 0.5),
-    ("clusters are mixed in u but isolated in q", "silhouette_gain", ">", 0.0),
-)
-
-FIGURE_3 = Claim(
-    id="dcss.figure3",
-    title="t-SNE of the embedding after each phase, and of q",
-    where="Figure 3, Section 4.4",
-    cells=tuple(
-        Cell(row=row, dataset=name, metric="silhouette_u")
-        for row in ("AE + k-means", "DCSS_u", "DCSS")
-        for name in ALL
-    )
-    + stated(SEPARATION, ALL),
-    plan=plan(same("AE + k-means", "DCSS_u", "DCSS") | {row: "DCSS" for row, *_ in SEPARATION}),
-    unit=1,
-    needs=NEEDS,
-    drawing="phases",
-    note=(
-        "For clusters that look apart we take the mean silhouette of the true classes, in a sample of "
-        "2,000. The bounds are our reading of the words."
-    ),
-)
-
-FIGURE_4 = checked(
-    "DCSS_u",
-    [
-        ("the reconstruction loss has converged", "reconstruction_drift", "<=", 0.05),
-        ("the centring loss has converged", "centring_drift", "<=", 0.05),
-        ("the total loss has converged", "objective_drift", "<=", 0.05),
-        ("the centring loss is noticeably reduced", "centring_change", "<=", -0.2),
-        ("at first the reconstruction is given up for the centring", "reconstruction_rise", ">", 0.0),
-    ],
-    id="dcss.figure4",
-    title="Losses of the first phase over the epochs",
-    where="Figure 4, Section 4.6",
-    unit=1,
-    drawing="centring",
-    note=(
-        "Which data sets are drawn is not in our copy. Converged: changed by a twentieth at most over "
-        "the last fifth of the epochs. At first: in the first tenth of them, or in the first two. The "
-        "bounds are our reading of the words."
-    ),
-)
-
-FIGURE_5 = checked(
-    "DCSS",
-    [
-        ("the loss converges to zero", "pairs_left", "<=", 10.0),
-        ("the loss is reduced in every epoch", "pairs_rise", "<=", 0.0),
-        ("the loss drops sharply when q takes over", "pairs_drop", ">=", 10.0),
-    ],
-    id="dcss.figure5",
-    title="Loss of the second phase over the epochs",
-    where="Figure 5, Section 4.6",
-    drawing="pairing",
-    note=(
-        "All in percent of the first epoch's loss: what is left at the end, the greatest rise from "
-        "one epoch to the next, and the fall after epoch T_2. Which data sets are drawn is not in our "
-        "copy. The bounds are our reading of the words."
-    ),
-)
-
-RATES = ("0.1", "0.2", "0.3", "0.4", "0.5")
-
-IMBALANCE = Claim(
-    id="dcss.imbalance",
-    title="Imbalanced subsets of MNIST",
-    where="Figure 6, Section 4.8",
-    cells=tuple(
-        Cell(row=row, dataset=f"mnist-r{rate}", metric="acc") for row in COMPARED for rate in RATES
-    ),
-    needs={
-        f"mnist-r{rate}": f"needs a subset of MNIST that keeps from {rate} to all of a class"
-        for rate in RATES
-    },
-    note=(
-        "Which methods and scores are drawn is not in our copy. The text says that DCSS is far ahead "
-        "for every r; that the first class has r times less samples means r times as many (S11)."
-    ),
-)
-
-FIGURE_7 = checked(
-    "DCSS",
-    [("q is very close to a one-hot vector", "largest_q", ">=", 0.95)],
-    ("mnist", "fashion", "stl10-resnet152", "cifar10-resnet152"),
-    id="dcss.figure7",
-    title="q of single samples",
-    where="Figure 7, Section 4.9",
-    unit=1,
-    drawing="vectors",
-    note="The mean of q's largest element in a sample of 2,000; the bound is our reading of the words.",
-)
-
-FIGURE_8 = checked(
-    "DCSS",
-    [("almost all q are very close to one-hot vectors", "near_one_hot", ">=", 0.9)],
-    ALL,
-    id="dcss.figure8",
-    title="Distances of q from one-hot vectors",
-    where="Figure 8, Section 4.9",
-    unit=1,
-    drawing="residuals",
-    note=(
-        "The share, in a sample of 2,000, of q within 0.1 of its one-hot vector in the l1 norm; the "
-        "bound is our reading of the words."
-    ),
-)
-
-Changes = Mapping[str, Mapping[str, Any]]
-"""Row to the settings that it changes."""
-
-
-def first_phases(values: Changes, data: Sequence[str]) -> Plans:
-    """DCSS_u with changed settings; too long for the laptop scale."""
-    return swept(values, data, {s: cast(dcss.Config, RUNS[s]["DCSS_u"]) for s in ("smoke", "paper")})
-
-
-def second_phases(values: Changes, data: Sequence[str]) -> Plans:
-    """The second phase with changed settings, after an unchanged first one that is done once."""
-    bases = {
-        scale: replace(cast(dcss.Config, rows["DCSS"]), start=rows["DCSS_u"], phases="second")
-        for scale, rows in RUNS.items()
-    }
-    return swept(values, data, bases)
-
-
-def swept(values: Changes, data: Sequence[str], bases: Mapping[str, dcss.Config]) -> Plans:
-    """Scale to data set to row to the scale's base with the row's changes."""
-    plans: Plans = {}
-    for scale, base in bases.items():
-        configs: dict[str, Config] = {row: replace(base, **to) for row, to in values.items()}
-        here = [name for name in data if name in GREY] if scale == "paper" else DATA[scale]
-        plans[scale] = dict.fromkeys(here, configs)
-    return plans
-
-
-def sensitivity(
-    phases: Callable[[Changes, Sequence[str]], Plans],
-    values: Changes,
-    data: Sequence[str],
-    **heading: Any,
-) -> Claim:
-    """A panel of Figure 9 or 10: ACC and NMI for each value; the paper draws and does not print them."""
-    cells = tuple(
-        Cell(row=row, dataset=name, metric=metric)
-        for row in values
-        for name in data
-        for metric in ("acc", "nmi_max")
-    )
-    plan = phases(values, data)
-    return Claim(cells=cells, plan=plan, needs=NEEDS, drawing="sensitivity", **heading)
-
-
-AFRESH = (
-    "Ours start from DCSS_u's autoencoder and find the centres by k-means again, so that the first "
-    "phase is done once."
-)
-
-FIGURE_9A = sensitivity(
-    first_phases,
-    {f"alpha = {value:g}": {"centring_weight": value} for value in (0.0, 0.01, 0.1, 1.0)},
-    ("mnist", "fashion", "usps", "cifar10-resnet152"),
-    id="dcss.figure9a",
-    title="The weight of the centring loss",
-    where="Figure 9(a), Section 4.10",
-    note="Of DCSS_u. The text says that going from 0 to 0.1 helps significantly on most data sets.",
-)
-
-FIGURE_9B = sensitivity(
-    first_phases,
-    {f"m = {value:g}": {"fuzziness": value} for value in (1.1, 1.3, 1.5, 1.7)},
-    ("mnist", "fashion", "2mnist", "stl10-resnet152"),
-    id="dcss.figure9b",
-    title="The fuzziness of the memberships",
-    where="Figure 9(b), Section 4.10",
-    note="Of DCSS_u. The text says that it is not too sensitive to m.",
-)
-
-FIGURE_9C = sensitivity(
-    first_phases,
-    {f"T1 = {value}": {"centroid_interval": value} for value in (2, 5, 10, 15)},
-    ("mnist",),
-    id="dcss.figure9c",
-    title="The interval between two updates of the centroids",
-    where="Figure 9(c), Section 4.10",
-    note=(
-        "Of DCSS_u, in epochs (S2). The text names no data set, we take MNIST, and says that a "
-        "smaller interval is better."
-    ),
-)
-
-FIGURE_9D = sensitivity(
-    second_phases,
-    {f"T2 = {value}": {"guided_epochs": value} for value in (1, 5, 10, 20)},
-    ("fashion", "stl10-resnet152", "cifar100-resnet152", "cifar10-resnet152"),
-    id="dcss.figure9d",
-    title="How long the memberships judge the pairs",
-    where="Figure 9(d), Section 4.10",
-    note=f"The text says that 1 and 20 epochs do not do, and a moderate number does. {AFRESH}",
-)
-
-FIGURE_10A = checked(
-    "DCSS",
-    [
-        ("at the beginning only a few pairs take part", "participation_start", "<=", 0.5),
-        ("more and more pairs take part", "participation_change", ">", 0.0),
-        ("at the end almost all pairs take part", "participation_end", ">=", 0.95),
-    ],
-    id="dcss.figure10a",
-    title="Share of the pairs that take part in the second phase",
-    where="Figure 10(a), Section 4.10",
-    unit=1,
-    drawing="participation",
-    note=(
-        "At zeta = 0.8, where the paper draws several; ours are means over the batches of the first "
-        "and of the last epoch. A few: less than half. Which data sets are drawn is not in our copy. "
-        "The bounds are our reading of the words."
-    ),
-)
-
-FIGURE_10B = sensitivity(
-    second_phases,
-    {
-        f"zeta = {tenths / 10:g}": {"similar": tenths / 10, "dissimilar": (10 - tenths) / 10}
-        for tenths in range(5, 11)
-    },
-    ("mnist",),
-    id="dcss.figure10b",
-    title="The thresholds of similar and dissimilar pairs",
-    where="Figure 10(b), Section 4.10",
-    note=(
-        "Gamma is 1 - zeta. Data sets and values are not in our copy: MNIST and steps of 0.1 are ours. "
-        "The text calls DCSS less sensitive for zeta from 0.5 to 0.9, much of which its own theory "
-        f"excludes (S4). {AFRESH}"
-    ),
-)
-
-FILTERS = Claim(
-    id="dcss.filters",
-    title="Outputs of the first convolution, unsupervised and supervised",
-    where="Figure 11, Section 4.11",
-    cells=tuple(
-        Cell(row=row, dataset=name, metric="first convolution")
-        for row in ("DCSS", "supervised")
-        for name in GREY
-    ),
-    needs={
-        "DCSS": "needs the first convolution's outputs, which records do not keep",
-        "supervised": "needs the same network trained with labels, which no method here can do",
-    },
-    note="The text says that both look alike.",
-)
-
-ISOLATED: list[Statement] = [
-    ("at the beginning many samples have no adjacent one", "isolated_start", ">=", 50.0),
-    ("at the end almost all have one", "isolated_end", "<=", 5.0),
-]
-
-FIGURE_13 = Claim(
-    id="dcss.figure13",
-    title="Samples without an adjacent one in the second phase",
-    where="Figure 13, App. A",
-    cells=(
-        Cell(row="DCSS", dataset="cifar100-resnet152", metric="isolated_end", printed=0.5, places=1),
-        *stated(ISOLATED),
-    ),
-    plan=plan({row: "DCSS" for row, *_ in ISOLATED}),
-    within=0.5,
-    needs={"DCSS": NEEDS["cifar100-resnet152"]},
-    drawing="isolation",
-    note=(
-        "In percent. Ours look for an adjacent sample in the batch, the paper perhaps in all of the "
-        "data, and are means over the first and over the last epoch. Half a point is agreement: the "
-        "printed value has no more than its one decimal. Many: half or more; the bounds are our "
-        "reading of the words."
     ),
 )
 
@@ -533,6 +205,7 @@ def proved(number: int, statements: Mapping[str, str], title: str, note: str) ->
         title=title,
         where=f"Theorem {number}, App. A",
         unit=1,
+        drawing=f"theorem {number}",
         note=(
             "Counterexamples among the pairs of 1,000 q from a trained MNet: a run cannot prove a "
             f"theorem, only refute it. {note}"
@@ -570,7 +243,6 @@ THEOREM_3 = proved(
     "Samples adjacent to a third are not dissimilar",
     "Its condition, gamma below zeta squared, fails for a part of Figure 10's range (S4).",
 )
-
 CLAIMS = (
     TABLE_1, TABLE_2, TABLE_3, MNET, PHASE_2, FIGURE_3, FIGURE_4, FIGURE_5, IMBALANCE, FIGURE_7,
     FIGURE_8, FIGURE_9A, FIGURE_9B, FIGURE_9C, FIGURE_9D, FIGURE_10A, FIGURE_10B, FILTERS, FIGURE_13,

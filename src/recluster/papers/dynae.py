@@ -134,6 +134,7 @@ TABLE_4 = Claim(
     plan=plan(same("DCN", "DEC", "IDEC", "VaDE", "DynAE")),
     within=0.0,
     unit=1,
+    drawing="times",
     note=OTHER_MACHINE
     + (
         "IDEC reads IDEDEC in our copy (Y7). Times do not follow the number of images (Y20): DEC takes "
@@ -155,6 +156,7 @@ TABLE_5 = Claim(
     plan=plan(same("DEC*", "IDEC*", "DynAE")),
     within=0.0,
     unit=1,
+    drawing="times from one start",
     note=OTHER_MACHINE
     + (
         "IDEC* reads IDEDEC* in our copy (Y7). IDEC*, which has a decoder to train, is faster than DEC* "
@@ -200,7 +202,7 @@ FIGURE_6 = Claim(
         paper=("mnist",),
     ),
     unit=1,
-    drawing="exemplars",
+    drawing="outputs",
     note=(
         "At the end every output is the image of a centroid: we draw these, and count the classes that "
         "are the majority of at least one cluster. Training stops when 1% are conflicted, not when no "
@@ -269,7 +271,7 @@ FIGURE_10 = Claim(
     plan=stated(["DynAE, ACC", *(row for row, *_ in STATEMENTS_10)]),
     unit=1,
     needs=dict.fromkeys(APART, "needs scores of the conflicted and of the other samples over training"),
-    drawing="accuracy",
+    drawing="rises",
     note=(
         "The text speaks of MNIST, at iteration 4000 for the 99.8%, and says that the other data sets "
         "show the same; Figure 28, in the appendix on Fashion, is headed MNIST (Y7). A drop is the "
@@ -277,32 +279,49 @@ FIGURE_10 = Claim(
     ),
 )
 
-RANDOMNESS = {
-    "DynAE at the end": "> 0.9",
-    "ADEC at the beginning": "0.9",
-    "mean over training": "DynAE > ADEC > DC*, IDEC*",
-}
-DRIFT = {
-    "mean over training": "DynAE > ADEC > DC*, IDEC*",
-    "DC* and IDEC* throughout": "< 0",
-    "DC* and IDEC*, mean": "about -0.7",
-}
-TRUE_GRADIENTS = "needs an observer of the gradients that the true classes would give"
-BOTH_GRADIENTS = "needs an observer of the gradients of both losses"
 COSINES = (
-    "The measure is a cosine, so that a large value means little of what it is named after (Y8). The "
-    "text speaks of MNIST and says that the other data sets show the same. ADEC is not among our "
-    "methods."
+    "The measure is a cosine, so that a large value means little of what it is named after (Y8). Which "
+    "loss and which weights are meant is not printed: ours are each method's own loss of the embedding "
+    "and the encoder's weights, over all samples, at some twenty epochs. An epoch in which DynAE doubts "
+    "every sample counts as 0. The text speaks of MNIST and says that the other data sets show "
+    "the same. ADEC is not among our methods."
 )
+ORDER = Cell(
+    row="means, from best to worst",
+    dataset="mnist",
+    metric="delta_mean",
+    mark="DynAE, ADEC, DC* and IDEC*",
+)
+# Not at laptop scale: its records are older than this measure, and all would be made again.
+ANGLED = {s: sets for s, sets in plan(same("DC*", "IDEC*", "DynAE")).items() if s != "laptop"}
 
 FEATURE_RANDOMNESS = Claim(
     id="dynae.randomness",
     title="Cosine of the gradients from true and from pseudo labels over training",
     where="Figure 11, Section 5.2.3; Figures 21, 25 and 29, App. A to C",
-    cells=tuple(
-        Cell(row=row, dataset="mnist", metric="Delta_FR", mark=mark) for row, mark in RANDOMNESS.items()
+    cells=(
+        Cell(row="DynAE", dataset="mnist", metric="delta_fr_start"),
+        Cell(row="DynAE", dataset="mnist", metric="delta_fr_mean"),
+        Cell(
+            row="DynAE",
+            dataset="mnist",
+            metric="delta_fr_end",
+            bound=Bound(comparison=">", value=0.9),
+        ),
+        Cell(
+            row="DynAE", dataset="mnist", metric="delta_fr_rise", bound=Bound(comparison=">", value=0.0)
+        ),
+        Cell(row="ADEC", dataset="mnist", metric="delta_fr_start", printed=0.9, places=1),
+        *(
+            Cell(row=row, dataset="mnist", metric=metric)
+            for row in ("DC*", "IDEC*")
+            for metric in ("delta_fr_start", "delta_fr_mean", "delta_fr_end", "delta_fr_rise")
+        ),
+        ORDER,
     ),
-    needs=dict.fromkeys(RANDOMNESS, TRUE_GRADIENTS),
+    plan=ANGLED,
+    unit=1,
+    drawing="randomness",
     note=COSINES,
 )
 
@@ -310,11 +329,29 @@ FEATURE_DRIFT = Claim(
     id="dynae.drift",
     title="Cosine of the gradients of clustering and of reconstruction over training",
     where="Figure 12, Section 5.2.3; Figures 22, 26 and 30, App. A to C",
-    cells=tuple(
-        Cell(row=row, dataset="mnist", metric="Delta_FD", mark=mark) for row, mark in DRIFT.items()
+    cells=(
+        Cell(row="DynAE", dataset="mnist", metric="delta_fd_mean"),
+        Cell(row="DynAE", dataset="mnist", metric="delta_fd_largest"),
+        *(
+            cell
+            for row in ("DC*", "IDEC*")
+            for cell in (
+                Cell(row=row, dataset="mnist", metric="delta_fd_mean", printed=-0.7, places=1),
+                Cell(
+                    row=row,
+                    dataset="mnist",
+                    metric="delta_fd_largest",
+                    bound=Bound(comparison="<", value=0.0),
+                ),
+            )
+        ),
+        ORDER,
     ),
-    needs=dict.fromkeys(DRIFT, BOTH_GRADIENTS),
-    note=COSINES,
+    plan=ANGLED,
+    within=0.1,
+    unit=1,
+    drawing="drift",
+    note=COSINES + " We read about -0.7 as within 0.1 of it.",
 )
 
 GAMMAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -360,7 +397,7 @@ FIGURE_13 = Claim(
         }
     },
     unit=1,
-    drawing="accuracy",
+    drawing="balance",
     note=UNITS
     + (
         "The text: DynAE ends at almost the same ACC for all but 0.001, IDEC* only for 0.01; we read "
@@ -388,7 +425,7 @@ FIGURE_14 = Claim(
     plan={scale: {data: balanced(scale, BEST_GAMMA)} for scale, data in CURVES_14.items()},
     within=0.02,
     unit=1,
-    drawing="accuracy",
+    drawing="best balance",
     note=UNITS
     + (
         "Two points of percent are agreement, as in Table 2. The text: DynAE's curves rise nearly "
@@ -413,11 +450,10 @@ FIGURE_17 = Claim(
     ),
     plan=plan(same("DynAE")),
     unit=1,
-    drawing="embeddings",
+    drawing="components",
     note=(
         "The text: the clusters are well separated on all data sets. We read that as a mean silhouette "
-        "above 0.5 in the embedding itself; the paper draws its first two principal components, we draw "
-        "t-SNE."
+        "above 0.5 in the embedding itself, of which only two dimensions are drawn."
     ),
 )
 
@@ -436,11 +472,12 @@ FIGURE_18 = Claim(
     ),
     plan=plan(same("DynAE")),
     unit=1,
-    drawing="exemplars",
+    drawing="central",
     note=(
         "The paper shows the ten most confident images of each cluster, and reads semantic similarity "
         "in them. We take the ten of a sample of 2,000 that are nearest to their cluster's mean, and "
-        "ask for nine of one class. We draw the centroids' images."
+        "ask for nine of one class. Records hold no images of the data: in their place we draw the true "
+        "classes, beside the image of the centroid."
     ),
 )
 

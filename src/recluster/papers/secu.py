@@ -127,6 +127,7 @@ SIZES = Claim(
     },
     unit=1,
     needs=NEEDS,
+    drawing="sizes",
     note=(
         "In units of the mean size N/K, at the end. The text says that even gamma = 1 can be "
         "satisfied; its own 4,973 of 5,000 is not quite (Q1). The upper bound gamma' is not used in "
@@ -141,7 +142,9 @@ PROPOSITION_1 = Claim(
     title="A small batch leaves clusters without an instance",
     where="Proposition 1, Section 1.1",
     cells=(Cell(row=EMPTY, dataset="any", metric="empty clusters"),),
-    needs={EMPTY: "needs a check by calculation, not by runs; with K = 10 and b = 128 runs say nothing"},
+    needs={
+        EMPTY: "needs a calculation, as on the figures' page; with K = 10 and b = 128 runs say nothing"
+    },
     note="The proposition itself stands in the main paper; we read it off its proof.",
 )
 
@@ -162,6 +165,7 @@ PROPOSITION_2 = Claim(
     plan=stated(VARIANCES),
     unit=1,
     needs=NEEDS,
+    drawing="variances",
     note=(
         "It takes clusters of equal size and centres whose mean is zero; we measure the ratio in a "
         "sample of 2,000 embeddings, divide by the printed one, and allow a twentieth. The proof "
@@ -177,7 +181,7 @@ THEOREM_1 = Claim(
     title="The optimal centres, and a constant rate for them",
     where="Theorem 1, Section 1.3",
     cells=(Cell(row=OPTIMAL, dataset="cifar10", metric="distance from the optimum"),),
-    needs={OPTIMAL: "needs the centres, which records do not keep"},
+    needs={OPTIMAL: "needs the centres, which records do not keep; the figures' page calculates it"},
     note=(
         "Eq. (4) is called a closed form, but its p depends on the centre. The gradient is printed "
         "without a factor, with which the rate would be neither 1 nor constant, and ImageNet has 4.2 "

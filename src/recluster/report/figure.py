@@ -6,8 +6,8 @@ if there is no record to draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from recluster.papers.claim import Claim
+from recluster.report import drawn_dcss, drawn_dcss_appendix, drawn_dynae, drawn_secu, drawn_ulhe
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 
@@ -31,6 +32,7 @@ STYLE: Any = {
     "figure.facecolor": "white",
 }
 PALETTE = "tab10"
+EVERY, TSNE_STEPS = 2, 500  # a page has many maps, and a fourth of the time shows the same
 
 Found = dict[tuple[str, str], list[Record]]
 
@@ -61,7 +63,8 @@ def first_records(claim: Claim, scale: str, store: Store) -> Found:
 @cache
 def _tsne(content: bytes, width: int) -> Array:
     points = np.frombuffer(content, np.float32).reshape(-1, width)
-    placed: Array = TSNE(init="pca", perplexity=30, random_state=0).fit_transform(points)
+    method = TSNE(init="pca", perplexity=30, max_iter=TSNE_STEPS, random_state=0)
+    placed: Array = method.fit_transform(points)
     return placed
 
 
@@ -69,6 +72,11 @@ def tsne(points: Array) -> Array:
     """Two dimensions for points (n, d): t-SNE from a fixed start."""
     points = np.ascontiguousarray(points, np.float32)
     return _tsne(points.tobytes(), points.shape[1])
+
+
+def tsne_map(axes: Axes, points: Array, classes: Array) -> None:
+    """t-SNE of every other of the samples (n, d), in the colours of their true classes (n,)."""
+    scatter(axes, tsne(points[::EVERY]), classes[::EVERY])
 
 
 def scatter(axes: Axes, points: Array, classes: Array) -> None:
@@ -99,7 +107,7 @@ def exemplars(found: Found, store: Store) -> Figure:
     figure, axes = _columns(len(found), 2, (2.9, 4.6), (1, 0.42))
     for column, ((row, dataset), records) in enumerate(_by_dataset(found)):
         arrays = store.arrays(records[0])
-        scatter(axes[0, column], tsne(arrays["sample_embedding"]), arrays["sample_classes"])
+        tsne_map(axes[0, column], arrays["sample_embedding"], arrays["sample_classes"])
         axes[0, column].set_title(f"{row}, {dataset}")
         tiles(axes[1, column], arrays["exemplars"])
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")
@@ -147,7 +155,7 @@ def fusion(found: Found, store: Store) -> Figure:
         arrays = store.arrays(records[0])
         for offset, name in enumerate(("embedding", "fused")):
             panel = axes[0, 2 * column + offset]
-            scatter(panel, tsne(arrays[f"sample_{name}"]), arrays["sample_classes"])
+            tsne_map(panel, arrays[f"sample_{name}"], arrays["sample_classes"])
             panel.set_title(f"{('before', 'after')[offset]} fusion, {dataset}")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")
     return figure
@@ -172,23 +180,6 @@ def convergence(found: Found, store: Store) -> Figure:
     return figure
 
 
-def dynamics(found: Found, store: Store) -> Figure:
-    """Figure 9 of DynAE: both losses and the share of conflicted samples over the epochs."""
-    names = {
-        "construction": "construction loss",
-        "clustering": "clustering loss",
-        "conflicted": "share conflicted",
-    }
-    figure, axes = _columns(len(names), 1, (3.1, 2.6))
-    for (_, dataset), records in found.items():
-        for panel, (name, title) in zip(axes[0], names.items(), strict=True):
-            curve = records[0].curves[name]
-            panel.plot(range(1, len(curve) + 1), curve, label=dataset, lw=1.4)
-            panel.set(title=title, xlabel="epoch")
-    axes[0, -1].legend()
-    return figure
-
-
 def embeddings(found: Found, store: Store) -> Figure:
     """Figure 4 of ULHE-DC: t-SNE of the embedding, a row a data set, a column a method."""
     datasets = list(dict.fromkeys(dataset for _, dataset in found))
@@ -198,20 +189,8 @@ def embeddings(found: Found, store: Store) -> Figure:
         panel.axis("off")
     for (row, dataset), records in found.items():
         panel, arrays = axes[datasets.index(dataset), rows.index(row)], store.arrays(records[0])
-        scatter(panel, tsne(arrays["sample_embedding"]), arrays["sample_classes"])
+        tsne_map(panel, arrays["sample_embedding"], arrays["sample_classes"])
         panel.set_title(f"{row}, {dataset}")
-    return figure
-
-
-def cosines(found: Found, store: Store) -> Figure:
-    """Figure 3 of ULHE-DC: cosines between the embeddings of the sample, sorted by class."""
-    figure, axes = _columns(len(found), 1, (2.9, 2.9))
-    for panel, ((row, dataset), records) in zip(axes[0], _by_dataset(found), strict=True):
-        arrays = store.arrays(records[0])
-        z = arrays["sample_embedding"][arrays["sample_classes"].argsort(kind="stable")]
-        u = z / np.linalg.norm(z, axis=1, keepdims=True).clip(1e-12)
-        panel.imshow(u @ u.T, cmap="viridis", vmin=-1, vmax=1)
-        panel.set(title=f"{row}, {dataset}", xticks=[], yticks=[])
     return figure
 
 
@@ -232,60 +211,9 @@ def phases(found: Found, store: Store) -> Figure:
         panel = axes[titles.index(title), datasets.index(dataset)]
         row = title.rpartition(",")[0]
         arrays = store.arrays(found[row, dataset][0])
-        scatter(panel, tsne(arrays[array]), arrays["sample_classes"])
+        tsne_map(panel, arrays[array], arrays["sample_classes"])
         panel.set_title(f"{title}, {dataset}")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")
-    return figure
-
-
-def courses(found: Found, store: Store, titles: Mapping[str, str]) -> Figure:
-    """Curves over the epochs of a phase: a panel a curve, a line a data set, all seeds."""
-    figure, axes = _columns(len(titles), 1, (3.4, 2.7))
-    for (_, dataset), records in found.items():
-        for panel, (name, title) in zip(axes[0], titles.items(), strict=True):
-            curves = [record.curves[name] for record in records]
-            _band(panel, range(1, len(curves[0]) + 1), curves, dataset)
-            panel.set(title=title, xlabel="epoch")
-    axes[0, -1].legend()
-    return figure
-
-
-def residuals(found: Found, store: Store) -> Figure:
-    """Figure 8 of DCSS: histogram of the distances of q from its one-hot vector."""
-    figure, axes = _columns(len(found), 1, (2.6, 2.4))
-    for panel, ((_, dataset), records) in zip(axes[0], found.items(), strict=True):
-        largest = store.arrays(records[0])["sample_q"].max(1)
-        panel.hist(2 * (1 - largest), bins=np.linspace(0, 2, 41))
-        panel.set(title=dataset, xlabel="l1 distance", yscale="log")
-    axes[0, 0].set_ylabel("samples")
-    return figure
-
-
-def vectors(found: Found, store: Store) -> Figure:
-    """Figure 7 of DCSS: q of the sample's first member of each class."""
-    classes = max(records[0].data["k"] for records in found.values())
-    figure, axes = _columns(classes, len(found), (1.1, 1.2 * len(found)))
-    for panels, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        arrays = store.arrays(records[0])
-        for value, row in zip(*np.unique(arrays["sample_classes"], return_index=True), strict=True):
-            q = arrays["sample_q"][row]
-            panels[value].bar(range(len(q)), q)
-            panels[value].set(title=f"class {value}", ylim=(0, 1), xticks=[])
-        panels[0].set_ylabel(dataset)
-    return figure
-
-
-def sensitivity(found: Found, store: Store) -> Figure:
-    """Figures 9 and 10(b) of DCSS: ACC and NMI over a setting's values, a line a data set."""
-    datasets = list(dict.fromkeys(dataset for _, dataset in found))
-    figure, axes = _columns(2, 1, (3.2, 2.6))
-    for panel, (score, title) in zip(axes[0], (("acc", "ACC"), ("nmi_max", "NMI")), strict=True):
-        for dataset in datasets:
-            rows = {row: records for (row, name), records in found.items() if name == dataset}
-            values = [np.mean([record.scores[score] for record in records]) for records in rows.values()]
-            panel.plot([row.rpartition(" ")[2] for row in rows], values, marker="o", label=dataset)
-        panel.set(title=title, xlabel=next(iter(found))[0].partition(" ")[0], ylim=(0, 1))
-    axes[0, -1].legend()
     return figure
 
 
@@ -321,18 +249,10 @@ DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     "fusion": fusion,
     "convergence": convergence,
     "phases": phases,
-    "centring": partial(
-        courses, titles={"reconstruction": "reconstruction loss", "centring": "centring loss"}
-    ),
-    "pairing": partial(courses, titles={"pairs": "loss per pair"}),
-    "participation": partial(
-        courses, titles={"similar": "share of similar pairs", "dissimilar": "of dissimilar pairs"}
-    ),
-    "isolation": partial(courses, titles={"isolated": "share without an adjacent sample"}),
-    "residuals": residuals,
-    "vectors": vectors,
-    "sensitivity": sensitivity,
-    "dynamics": dynamics,
+    **drawn_dcss.DRAWERS,
+    **drawn_dcss_appendix.DRAWERS,
+    **drawn_dynae.DRAWERS,
+    **drawn_secu.DRAWERS,
     "embeddings": embeddings,
-    "cosines": cosines,
+    **drawn_ulhe.DRAWERS,
 }

@@ -25,8 +25,17 @@ FRACTIONS = {
 Variant = Mapping[str, Any]
 
 
+class Unmeasured(InputError):
+    """This record does not hold what the metric is computed from; another of the run may."""
+
+
 def measure(record: Record, store: Store, metric: str, variant: Variant) -> float:
-    """The metric's value in one record; an `InputError` if nobody knows the metric."""
+    """The metric's value in one record.
+
+    Raises:
+        InputError: nobody knows the metric.
+        Unmeasured: the record does not tell.
+    """
     if metric in record.scores:
         return record.scores[metric]
     one_of("metric", metric, [*record.scores, *MEASURES])
@@ -99,7 +108,7 @@ def _drift(curve: Array) -> float:
     return abs(change_over(curve, 0.8, 1))
 
 
-def _objective(record: Record) -> Array:
+def objective(record: Record) -> Array:
     """Eq. (1a) of DCSS over the epochs."""
     weight: float = record.run["config"]["centring_weight"]
     return _curve(record, "reconstruction") + weight * _curve(record, "centring")
@@ -139,16 +148,24 @@ def _silhouette_gain(record: Record, store: Store) -> float:
     return _silhouette(record, store, "sample_q") - u
 
 
-def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
-    """By how much a run scores better than the one that it began with."""
+def start_of(record: Record, store: Store) -> Record | None:
+    """The record of the run that a run began with, if the store has it."""
     run, start = record.run, record.run["config"]["start"]
     head = f"{start['method']}-{run['dataset']}-{run['scale']}-s{run['seed']}-"
-    for folder in store.folders():
-        if folder.name.startswith(head) and (before := read(folder)).run["config"] == start:
-            return record.scores[metric] - before.scores[metric]
-    raise InputError(
-        f"the store lacks the {head[:-1]} that {record.key} began with; run that claim again"
-    )
+    folders = (folder for folder in store.folders() if folder.name.startswith(head))
+    return next((one for one in map(read, folders) if one.run["config"] == start), None)
+
+
+def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
+    """By how much a run scores better than the one that it began with."""
+    before = start_of(record, store)
+    if before is None:
+        start, run = record.run["config"]["start"]["method"], record.run
+        raise Unmeasured(
+            f"the store lacks the {start}-{run['dataset']}-{run['scale']}-s{run['seed']} "
+            f"that {record.key} began with; run that claim again"
+        )
+    return record.scores[metric] - before.scores[metric]
 
 
 def _pairing_gain(record: Record) -> float:
@@ -159,30 +176,35 @@ def _pairing_gain(record: Record) -> float:
 
 
 def _counterexamples(record: Record, store: Store, variant: Variant, statement: str) -> int:
-    """How many samples or pairs contradict a statement of DCSS's appendix, among 1,000 q of the run.
+    """How many samples or pairs contradict a statement of DCSS's appendix, among 1,000 q of the run."""
+    config, q = record.run["config"], store.arrays(record)["sample_q"][:1000]
+    return counterexamples(q, config["similar"], config["dissimilar"])[statement]
 
-    Q are rounded to float32, hence a little slack where numbers, and not clusters, are compared.
+
+def counterexamples(q: Array, similar: float, dissimilar: float) -> dict[str, int]:
+    """Statement of DCSS's appendix to how many samples or pairs of q (n, k) contradict it.
+
+    Records round q to float32, hence a little slack where numbers, and not clusters, are compared.
     """
-    config, slack = record.run["config"], 1e-5
-    q = store.arrays(record)["sample_q"][:1000].astype(np.float64)
+    q, slack = q.astype(np.float64), 1e-5
     product, largest, cluster = q @ q.T, q.max(1), q.argmax(1)
     lesser, together = np.minimum.outer(largest, largest), cluster[:, None] == cluster
-    dissimilar = product <= config["dissimilar"]
-    adjacent = product >= config["similar"] + slack
-    for pairs in (dissimilar, adjacent):
+    repelled = product <= dissimilar
+    adjacent = product >= similar + slack
+    for pairs in (repelled, adjacent):
         np.fill_diagonal(pairs, False)
-    accompanied = adjacent.any(1)
+    accompanied = np.asarray(adjacent.any(1))
     linked = adjacent.astype(np.float32) @ adjacent > 0  # both adjacent to a third
     wrong = {
         "theorem1": product > lesser + slack,
-        "corollary11": adjacent & (lesser < config["similar"]),
-        "corollary12": accompanied & (largest < config["similar"]),
-        "corollary13": dissimilar & together & accompanied & accompanied[:, None],
+        "corollary11": adjacent & (lesser < similar),
+        "corollary12": accompanied & (largest < similar),
+        "corollary13": repelled & together & accompanied & accompanied[:, None],
         "theorem2": adjacent & ~together,
         "corollary21": linked & ~together,
-        "theorem3": linked & dissimilar,
+        "theorem3": linked & repelled,
     }
-    return int(wrong[statement].sum())
+    return {statement: int(broken.sum()) for statement, broken in wrong.items()}
 
 
 APPENDIX = (
@@ -196,14 +218,17 @@ def _smallest_over_mean(record: Record) -> float:
     return record.curves["smallest"][-1] / mean
 
 
-def _variance_ratio_error(record: Record, store: Store, variant: Variant) -> float:
-    """Var_neg / Var_pos in the record's sample, over the ratio of SeCu's Proposition 2, less one."""
+def cluster_variances(record: Record, store: Store) -> tuple[float, float, float] | None:
+    """Var_pos, Var_neg and their ratio by SeCu's Proposition 2, in the record's sample.
+
+    None where all samples are one cluster, which has no negatives.
+    """
     arrays = store.arrays(record)
     z, labels = arrays["sample_embedding"], arrays["labels"][arrays["sample"]]
     clusters = np.unique(labels)
     k = len(clusters)
     if k == 1:
-        return 1.0  # there are no negatives
+        return None
     means = np.array([z[labels == cluster].mean(0) for cluster in clusters])
     others = (means.sum(0) - means) / (k - 1)
     members = [labels == cluster for cluster in clusters]
@@ -211,7 +236,16 @@ def _variance_ratio_error(record: Record, store: Store, variant: Variant) -> flo
     negative = np.mean([_variance(z[~own], mean) for own, mean in zip(members, others, strict=True)])
     squared = np.square(means).sum(1).mean()  # a^2
     predicted = (k - 2) / ((k - 1) * (1 - squared)) + 1 / (k - 1)
-    return float(abs(negative / (positive * predicted) - 1))
+    return float(positive), float(negative), float(predicted)
+
+
+def _variance_ratio_error(record: Record, store: Store, variant: Variant) -> float:
+    """Var_neg / Var_pos in the record's sample, over the ratio of SeCu's Proposition 2, less one."""
+    found = cluster_variances(record, store)
+    if found is None:
+        return 1.0
+    positive, negative, predicted = found
+    return abs(negative / (positive * predicted) - 1)
 
 
 def _variance(points: Array, centre: Array) -> float:
@@ -223,13 +257,20 @@ def _rise(record: Record, score: str) -> float:
     return record.scored[score][-1] - record.scored[score][0]
 
 
+def _angle(record: Record, name: str) -> Array:
+    """Delta_FR or Delta_FD at the scored epochs."""
+    if name not in record.scored:
+        raise Unmeasured(f"{record.key} was made before angles of gradients were kept; run it again")
+    return np.array(record.scored[name])
+
+
 def _largest_drop(record: Record, score: str) -> float:
     """The greatest fall from one scored epoch to the next; 0 if there is none."""
     values = record.scored[score]
     return abs(float(np.diff(values, prepend=values[0]).min()))
 
 
-def _dynamic_loss(record: Record) -> Array:
+def dynamic_loss(record: Record) -> Array:
     """Eq. (14) of DynAE over the epochs."""
     weight: float = record.run["config"]["clustering_weight"]
     return _curve(record, "construction") + weight * _curve(record, "clustering")
@@ -240,33 +281,33 @@ def _roughness(curve: Array) -> float:
     return float(np.diff(curve, prepend=curve[0]).max() / np.ptp(curve))
 
 
-def _until_update(record: Record) -> tuple[Array, float]:
+def until_update(record: Record) -> tuple[Array, float]:
     """Shares of DynAE's conflicted samples up to the update that shows most, and the fall after it.
 
     The update is read off the curve: after it the fall from one epoch to the next grows most.
     """
     conflicted = _curve(record, "conflicted")
     if len(conflicted) < 3:
-        raise InputError(f"an update shows in a run of 3 epochs or more, {record.key} has fewer")
+        raise Unmeasured(f"an update shows in a run of 3 epochs or more, {record.key} has fewer")
     falls = -np.diff(conflicted)
     update = int(np.diff(falls).argmax()) + 1
     return conflicted[: update + 1], float(falls[update])
 
 
 def _conflicted_largest_rise(record: Record, store: Store, variant: Variant) -> float:
-    before, _ = _until_update(record)
+    before, _ = until_update(record)
     return float(np.diff(before, prepend=before[0]).max())
 
 
 def _conflicted_slowing(record: Record, store: Store, variant: Variant) -> float:
     """How much less the share falls in the last epoch before the update than in the first."""
-    falls = -np.diff(_until_update(record)[0])
+    falls = -np.diff(until_update(record)[0])
     return float(falls[0] - falls[-1])
 
 
 def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> float:
     """How much more the share falls after the update than in a mean epoch before it."""
-    before, fall = _until_update(record)
+    before, fall = until_update(record)
     return fall + float(np.diff(before).mean())
 
 
@@ -280,15 +321,19 @@ def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float
 
 
 def _central_purity(record: Record, store: Store, variant: Variant) -> float:
-    """Share of the commonest class among the ten samples nearest to a cluster's mean, over clusters."""
-    arrays = store.arrays(record)
+    """Share of the commonest class among the `central_classes` of a cluster, over clusters."""
+    central = central_classes(store.arrays(record)).values()
+    return float(np.mean([np.bincount(classes).max() / len(classes) for classes in central]))
+
+
+def central_classes(arrays: Mapping[str, Array]) -> dict[int, Array]:
+    """Cluster to the true classes of its ten samples nearest to its mean, the nearest first."""
     labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
-    purities = []
+    found = {}
     for label in np.unique(labels):
         z, own = arrays["sample_embedding"][labels == label], classes[labels == label]
-        central = np.linalg.norm(z - z.mean(0), axis=1).argsort()[:10]
-        purities.append(np.bincount(own[central]).max() / len(central))
-    return float(np.mean(purities))
+        found[int(label)] = own[np.linalg.norm(z - z.mean(0), axis=1).argsort()[:10]]
+    return found
 
 
 def _directions(arrays: Mapping[str, Array]) -> Array:
@@ -337,11 +382,17 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
     "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
-    "dynamic_loss_change": lambda record, store, variant: change_over(_dynamic_loss(record), 0, 1),
-    "dynamic_loss_roughness": lambda record, store, variant: _roughness(_dynamic_loss(record)),
+    "delta_fr_start": lambda r, s, v: _angle(r, "delta_fr")[0],
+    "delta_fr_mean": lambda r, s, v: _angle(r, "delta_fr").mean(),
+    "delta_fr_end": lambda r, s, v: _angle(r, "delta_fr")[-1],
+    "delta_fr_rise": lambda r, s, v: _angle(r, "delta_fr")[-1] - _angle(r, "delta_fr")[0],
+    "delta_fd_mean": lambda r, s, v: _angle(r, "delta_fd").mean(),
+    "delta_fd_largest": lambda r, s, v: _angle(r, "delta_fd").max(),
+    "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
+    "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
     "conflicted_largest_rise": _conflicted_largest_rise,
     "conflicted_slowing": _conflicted_slowing,
-    "conflicted_before_update": lambda record, store, variant: float(_until_update(record)[0][-1]),
+    "conflicted_before_update": lambda record, store, variant: float(until_update(record)[0][-1]),
     "conflicted_abruptness": _conflicted_abruptness,
     "conflicted_end": lambda record, store, variant: record.curves["conflicted"][-1],
     "cluster_silhouette": _cluster_silhouette,
@@ -354,7 +405,7 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "reconstruction_rise": lambda r, s, v: _early_rise(_curve(r, "reconstruction")),
     "centring_drift": lambda r, s, v: _drift(_curve(r, "centring")),
     "centring_change": lambda r, s, v: change_over(_curve(r, "centring"), 0, 1),
-    "objective_drift": lambda r, s, v: _drift(_objective(r)),
+    "objective_drift": lambda r, s, v: _drift(objective(r)),
     "pairs_left": lambda r, s, v: r.curves["pairs"][-1] / r.curves["pairs"][0],
     "pairs_rise": lambda r, s, v: _largest_rise(_curve(r, "pairs")),
     "pairs_drop": lambda r, s, v: _drop_at_switch(r),

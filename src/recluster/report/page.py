@@ -6,33 +6,28 @@ import html
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
-from recluster.report import figure
+from recluster.report import card, choosing, contradictions, cost, figure, leaks_shown, protocol
+from recluster.report.explorer import Explorer
 from recluster.report.gains import as_html as gains_table
 from recluster.report.gains import gains
-from recluster.report.table import as_html
+from recluster.report.protocol import Part
+from recluster.report.records import Listing, listing
+from recluster.report.scoreboard import Scoreboard, scoreboard
+from recluster.report.table import Html, as_html, counted, standing
 from recluster.report.toys import TOYS
-from recluster.report.verdict import STATES, Judged, best_scale, judge
+from recluster.report.verdict import best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
 from recluster.store import Store
 
 PARAMETERS = ("scale",)
 NOTEBOOK_NAMES = {"In", "Out", "get_ipython", "exit", "quit", "open"}
-
-
-@dataclass(frozen=True)
-class Html:
-    """A piece of a page; `text` is HTML."""
-
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True)
@@ -44,27 +39,18 @@ class Page:
     store: Store
 
     def card(self, *names: str) -> Html:
-        """What the page rests on: its scale, and the records, seeds and commits behind its claims."""
+        """What is claimed, what we found, what it cost and rests on, and the command."""
         claims = [find(name) for name in names] or self.claims()
-        judged = [(c, s, j) for c in claims for s in self.scales(c) for j in judge(c, s, self.store)]
-        keys = {key for *_, one in judged if one.obtained for key in one.obtained.records}
-        records = [record for record in self.store.records() if record.key in keys]
-        seeds = sorted({record.run["seed"] for record in records})
-        commits = sorted({str(record.environment["commit"]) for record in records})
-        devices = sorted({str(record.environment["device"]) for record in records})
-        scales = sorted({record.run["scale"] for record in records})
-        hours = sum(record.seconds["total"] for record in records) / 3600
-        facts = {
-            "page": f"scale <b>{self.scale}</b>",
-            "records": f"{len(records)}" + (f" ({', '.join(scales)})" if records else ""),
-            "seeds": ", ".join(map(str, seeds)) or "none",
-            "commit": ", ".join(commits) or "none",
-            "cost": f"{hours:.1f} hours on {', '.join(devices)}" if records else "nothing yet",
-            "cells": self._counts([one for *_, one in judged]),
-            "again": f"<code>recluster run {' '.join(c.id for c in claims)} --scale {self.scale}</code>",
-        }
-        items = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items())
-        return Html(f'<dl class="card">{items}</dl>')
+        results = [(c, s, judge(c, s, self.store)) for c in claims for s in self.scales(c)]
+        return Html(card.as_html(results, self.scale, self.store))
+
+    def scoreboard(self) -> Scoreboard:
+        """All papers' printed numbers at the page's scale, and at smaller ones where that lacks runs."""
+        return scoreboard(self.scale, self.store)
+
+    def records(self) -> Listing:
+        """Every record, whatever its scale."""
+        return listing(self.store)
 
     def claims(self) -> list[Claim]:
         """The paper's claims, in the order of its pages."""
@@ -131,13 +117,38 @@ class Page:
         scale = self.scales(claim)[-1]
         return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
 
+    def protocol(self, part: str) -> Figure | Html:
+        """A part of the statistics over all methods, named in `protocol.PARTS`."""
+        return self._part(protocol.PARTS, part)
+
+    def cost(self, part: str) -> Figure | Html:
+        """A part of what the methods cost, named in `cost.PARTS`."""
+        return self._part(cost.PARTS, part)
+
+    def choosing(self, part: str) -> Figure | Html:
+        """A part of how to choose without labels, named in `choosing.PARTS`."""
+        return self._part(choosing.PARTS, part)
+
+    def contradictions(self, part: str) -> Figure | Html:
+        """What the papers leave open, each check computed now."""
+        return contradictions.shown(part)
+
+    def leaks(self, part: str) -> Figure | Html:
+        """What choosing by labels would buy, and the margins that papers print."""
+        return self._part(leaks_shown.PARTS, part)
+
+    def explorer(self) -> Explorer:
+        """Maps of embeddings and curves to walk through, at the scale that `gains` takes."""
+        (claim,) = self.claims()
+        return Explorer(claim, self.scales(claim)[-1], self.store)
+
     def verdict(self, *names: str) -> Html:
         """How the claims' cells stand, counted; every count is computed from the records."""
         items = []
         for claim in [find(name) for name in names] or self.claims():
             for scale in self.scales(claim):
                 judged = judge(claim, scale, self.store)
-                counts = self._counts(judged)
+                counts = counted(standing(one.state, scale) for one in judged)
                 items.append(f"<li><code>{claim.id}</code> at {scale} scale: {counts}</li>")
         return Html(f"<ul>{''.join(items)}</ul>")
 
@@ -149,13 +160,18 @@ class Page:
         """The numbered departures that stand at the top of the method's page."""
         return Html(departures(self.paper))
 
-    def _counts(self, judged: list[Judged]) -> str:
-        counts = {state: sum(one.state == state for one in judged) for state in STATES}
-        return " ".join(
-            f'<span class="state-{state.replace(" ", "-")}">{count} {state}</span>'
-            for state, count in counts.items()
-            if count
-        )
+    def _part(self, parts: Mapping[str, Part], name: str) -> Figure | Html:
+        """At the page's scale or a smaller one with records, as `gains`."""
+        one_of("part", name, parts)
+        shown = parts[name](_smallest_scale(self), self.store)
+        return Html(shown) if isinstance(shown, str) else shown
+
+
+@cache
+def _smallest_scale(page: Page) -> str:
+    """The last of the scales of a page with one claim; found once, for it judges every record."""
+    (claim,) = page.claims()
+    return page.scales(claim)[-1]
 
 
 def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = None) -> Page:

@@ -1,12 +1,18 @@
-"""What every page of the site says: numbers for its prose, and where they come from."""
+"""What every page says: numbers for its prose, where they come from, and where its links lead."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Callable, Collection
 
 from recluster.papers import CLAIMS
 from recluster.spec import SCALES
 from recluster.store import FINISHED, Record, Store
+
+RECORDS = "notebooks/comparison/records"
+"""The page that lists all records."""
+LINK = re.compile(r' href="(record|record-file|page):([\w./-]+)"')
 
 
 def substitutions() -> dict[str, str]:
@@ -27,9 +33,33 @@ def provenance() -> str:
     records = _finished()
     seeds = sorted({record.run["seed"] for record in records})
     return (
-        f"{len(records)} records at scale {substitutions()['scales_present']}; "
-        f"seeds {', '.join(map(str, seeds)) or 'none'}; made at commit {_commits(records)}."
+        f'{len(records)} <a href="page:{RECORDS}">records</a> at scale '
+        f"{substitutions()['scales_present']}; seeds {', '.join(map(str, seeds)) or 'none'}; "
+        f"made at commit {_commits(records)}."
     )
+
+
+def linked(body: str, pages: Collection[str], address: Callable[[str], str]) -> str:
+    """A page's HTML with the links that its notebook could not know.
+
+    `record:KEY` leads to a record's line, `record-file:NAME` to its file, `page:NAME` to a page; a page
+    that is not among `pages` gets no link. `address` turns a file of the site, as `a/b.html`, into a
+    relative address from this page.
+    """
+
+    def found(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        if kind == "page" and name not in pages:
+            return ' class="to-come" title="this page is to come"'
+        targets = {
+            "record": f"{RECORDS}.html",
+            "record-file": f"records/{name}.json",
+            "page": f"{name}.html",
+        }
+        place = address(targets[kind]).removesuffix("#")  # which stands for the page itself
+        return f' href="{place}#{name}"' if kind == "record" else f' href="{place or "#"}"'
+
+    return LINK.sub(found, body)
 
 
 def _finished() -> list[Record]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from recluster.papers.claim import Claim
-from recluster.report.verdict import Judged, as_object
+from recluster.report.verdict import STATES, Judged, Obtained, as_object
+from recluster.spec import SCALES
 
 METRICS = {
     "acc": "ACC",
@@ -21,6 +24,46 @@ METRICS = {
     "smallest": "#Min",
 }
 FORMATS = ("text", "csv", "json", "markdown")
+SMALLER = "smaller run"
+SHOWN = (*STATES[:2], SMALLER, *STATES[2:])
+"""The states as a page shows them, see `standing`."""
+
+
+@dataclass(frozen=True)
+class Html:
+    """A piece of a page; `text` is HTML, which a notebook need not keep a second time as its repr."""
+
+    text: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+
+def standing(state: str, scale: str) -> str:
+    """The state as a page shows it: a run below the paper's scale neither supports nor refutes it."""
+    return SMALLER if state in STATES[:2] and scale != SCALES[-1] else state
+
+
+def state_class(state: str) -> str:
+    """The style of a state."""
+    return f"state-{state.replace(' ', '-')}"
+
+
+def counted(states: Iterable[str]) -> str:
+    """How many there are of each state, in its colour."""
+    found = list(states)
+    return " ".join(
+        f'<span class="{state_class(state)}">{found.count(state):,} {state}</span>'
+        for state in SHOWN
+        if state in found
+    )
+
+
+def download(name: str, table: str) -> str:
+    """A link that itself holds a table in CSV, so that it needs no file beside the page."""
+    content = base64.b64encode(table.encode()).decode()
+    address = f"data:text/csv;charset=utf-8;base64,{content}"
+    return f'<p class="download"><a download="{name}.csv" href="{address}">{name}.csv</a></p>'
 
 
 def number(value: float, places: int = 0) -> str:
@@ -47,12 +90,14 @@ def printed(judged: Judged) -> str:
 
 def ours(judged: Judged) -> str:
     """Mean and deviation over seeds, with their number."""
-    obtained, places = judged.obtained, judged.cell.places
-    if obtained is None:
-        return "-"
-    if obtained.std is None:
-        return f"{number(obtained.mean, places)} (n={obtained.n})"
-    return f"{number(obtained.mean, places)} ± {number(obtained.std, places)} (n={obtained.n})"
+    got = judged.obtained
+    return "-" if got is None else f"{spread(got, judged.cell.places)} (n={got.n})"
+
+
+def spread(got: Obtained, places: int) -> str:
+    """Mean and, of several seeds, deviation."""
+    mean = number(got.mean, places)
+    return mean if got.std is None else f"{mean} ± {number(got.std, places)}"
 
 
 def mean(judged: Judged) -> str:
@@ -142,7 +187,10 @@ def text(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
 
 
 def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
-    """Rows by (data set, metric), each cell `printed | ours` and coloured by its state."""
+    """Rows by (data set, metric), each cell `printed | ours` and coloured by its state.
+
+    Our number leads to its first record by a link `record:KEY`, which the site's build resolves.
+    """
     places = _places(judged)
     rows = list(dict.fromkeys(row for row, _ in places))
     columns = list(dict.fromkeys(column for _, column in places))
@@ -155,7 +203,7 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
     second = f"<tr><td></td>{names}</tr>" if any(heading for _, heading in ordered) else ""
     body = "".join(
         f"<tr><th>{html.escape(row)}</th>"
-        + "".join(_html_cell(cells.get((row, *column))) for column in ordered)
+        + "".join(_html_cell(cells.get((row, *column)), scale) for column in ordered)
         + "</tr>"
         for row in rows
     )
@@ -167,6 +215,7 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
         f'<div class="claim-scroll"><table class="claim" id="{claim.id}-{scale}">'
         f"<caption>{caption}</caption><thead><tr><td></td>{head}</tr>{second}"
         f"</thead><tbody>{body}</tbody></table></div>"
+        + download(f"{claim.id}-{scale}", render(claim, scale, judged, "csv"))
     )
 
 
@@ -177,7 +226,7 @@ def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
     something else: then a row is its metric, and the variant heads the columns.
     """
     metrics = {(one.cell.row, one.cell.metric) for one in judged}
-    own = len({metric for _, metric in metrics}) == len(metrics) > 1
+    own = len({row for row, _ in metrics}) == len({metric for _, metric in metrics}) == len(metrics) > 1
     places = []
     for one in judged:
         variant = " ".join(str(value) for value in one.cell.variant.values())
@@ -187,21 +236,25 @@ def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
     return places
 
 
-def _html_cell(judged: Judged | None) -> str:
+def _html_cell(judged: Judged | None, scale: str) -> str:
     if judged is None:
         return "<td></td>"
     above = html.escape(printed(judged))
     above = {"bold": f"<b>{above}</b>", "underlined": f"<u>{above}</u>"}.get(judged.cell.mark, above)
-    got = judged.obtained
-    below = "" if got is None else number(got.mean, judged.cell.places)
-    if got is not None and got.std is not None:
-        below += f" ± {number(got.std, judged.cell.places)}"
-    title = judged.state + (f": {judged.why}" if judged.why else "")
+    got, state = judged.obtained, standing(judged.state, scale)
+    if got is None:
+        below = label = "stale" if "stale" in judged.why else state
+    else:
+        label, below = state, record_link(got.records[0], spread(got, judged.cell.places))
+    title = label + (f": {judged.why}" if judged.why else "")
     if got is not None:
         title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"
-    label = "stale" if "stale" in judged.why and got is None else judged.state
-    state = label.replace(" ", "-")
     return (
-        f'<td class="state-{state}" title="{html.escape(title)}"><span class="printed">{above}</span>'
-        f'<span class="ours">{below or label}</span></td>'
+        f'<td class="{state_class(label)}" title="{html.escape(title)}">'
+        f'<span class="printed">{above}</span><span class="ours">{below}</span></td>'
     )
+
+
+def record_link(key: str, text: str) -> str:
+    """A link to a record, from whatever page."""
+    return f'<a href="record:{key}">{html.escape(text)}</a>'

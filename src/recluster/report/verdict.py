@@ -11,7 +11,7 @@ from scipy import stats
 
 from recluster import fingerprint
 from recluster.papers.claim import Cell, Claim
-from recluster.report.measures import FRACTIONS, measure
+from recluster.report.measures import FRACTIONS, Unmeasured, measure
 from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
 
@@ -89,10 +89,8 @@ def _seeds(store: Store, method: str, dataset: str, scale: str) -> list[int]:
     return sorted({int(tail.partition("-")[0]) for tail in tails})
 
 
-def summary(records: Sequence[Record], store: Store, metric: str, cell: Cell, unit: float) -> Obtained:
-    """Mean, deviation and interval of a metric over records of different seeds."""
-    factor = unit if metric in FRACTIONS else 1.0
-    values = [factor * measure(record, store, metric, cell.variant) for record in records]
+def summary(values: Sequence[float], records: Sequence[Record]) -> Obtained:
+    """Mean, deviation and interval of one value a record, over records of different seeds."""
     n, mean = len(values), float(np.mean(values))
     std = float(np.std(values, ddof=1)) if n > 1 else None
     interval = None
@@ -113,13 +111,28 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: St
     if found is None:
         return Judged(cell=cell, obtained=None, **_unrun(claim, cell, scale))
     records, problems = found
-    why = "; ".join(problems)
-    if not records:
+    measured, problems = _measured(records, cell, claim.unit, store, problems)
+    if not measured:
         command = f"recluster run {claim.id} --scale {scale}"
         state = "lost" if cell.lost else "not run"
         return Judged(cell=cell, obtained=None, state=state, why="; ".join([*problems, command]))
-    obtained = summary(records, store, cell.metric, cell, claim.unit)
-    return Judged(cell=cell, obtained=obtained, state=_state(claim, cell, obtained), why=why)
+    obtained = summary([*measured.values()], [one for one in records if one.key in measured])
+    state = _state(claim, cell, obtained)
+    return Judged(cell=cell, obtained=obtained, state=state, why="; ".join(problems))
+
+
+def _measured(
+    records: Sequence[Record], cell: Cell, unit: float, store: Store, problems: Sequence[str]
+) -> tuple[dict[str, float], list[str]]:
+    """Each record's value of the cell's metric, in the claim's unit, and why some have none."""
+    factor = unit if cell.metric in FRACTIONS else 1.0
+    values, told = {}, [*problems]
+    for record in records:
+        try:
+            values[record.key] = factor * measure(record, store, cell.metric, cell.variant)
+        except Unmeasured as problem:
+            told.append(str(problem))
+    return values, told
 
 
 def _unrun(claim: Claim, cell: Cell, scale: str) -> dict[str, str]:

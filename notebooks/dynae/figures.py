@@ -1,0 +1,120 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # DynAE: the figures
+#
+# Drawn like the paper's from what our records hold, with its appendix: the figures there show for the
+# other data sets what the text shows for MNIST, and here each data set is a line or a panel. Dotted
+# lines are values that the paper prints.
+
+# %% tags=["parameters", "remove-cell"]
+scale = "paper"
+
+# %% tags=["remove-cell"]
+from recluster.report import open_page
+
+page = open_page("dynae", globals())
+
+# %% tags=["remove-input"]
+page.card("dynae.figure6", "dynae.figure9", "dynae.figure10", "dynae.randomness", "dynae.drift", "dynae.figure17", "dynae.figure18")
+
+# %% [markdown]
+# ## The output images
+#
+# At the end every output is said to be the image of a centroid, smooth and easy to recognise. We draw
+# these images; above each stands the true class that is commonest in its cluster. A centroid without
+# samples is decoded all the same.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure6", "caption": "After the lower row of Figure 6: decoded centroids at the end of training, a row a data set."}, "image": {"alt": "Rows of ten small decoded images, each under the number of a class."}}
+page.figure("dynae.figure6")
+
+# %% tags=["remove-input"]
+page.table("dynae.figure6")
+
+# %% [markdown]
+# ## The dynamics of learning
+#
+# The loss should fall smoothly although what it asks for changes all the time, and the conflicted
+# should become fewer by themselves, before an update of thresholds and centroids makes them fewer at
+# once. The red circle is that update, read off the curve.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure9", "caption": "After Figures 9, 19, 23 and 27: the loss of eq. (14), and the shares of conflicted and of unconflicted samples over the batches seen. A line a seed."}, "image": {"alt": "Two panels over iterations: the loss, and the falling share of conflicted beside the rising share of unconflicted samples, a colour a data set."}}
+page.figure("dynae.figure9")
+
+# %% tags=["remove-input"]
+page.table("dynae.figure9")
+
+# %% [markdown]
+# ## ACC and NMI over training
+#
+# The dotted line is the value of Table 2. The paper also splits the samples into conflicted and
+# unconflicted; our records score all of them together, and those four sentences are not run.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure10", "caption": "After Figures 10, 20, 24 and 28: ACC and NMI of all samples. A line a seed; labels are used to score, never to stop."}, "image": {"alt": "Two panels a data set: ACC and NMI over iterations, with the printed end value dotted."}}
+page.figure("dynae.figure10")
+
+# %% tags=["remove-input"]
+page.table("dynae.figure10")
+
+# %% [markdown]
+# ## Feature Randomness
+#
+# Would the true labels move the encoder in the same direction as the pseudo labels do? 1 says the same
+# direction, 0 an unrelated one. We measure the cosine while training goes on, without touching it.
+# DC\* is k-means and reconstruction without DynAE's dynamics; here it is DCN from the same start.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure11", "caption": "After Figures 11, 21, 25 and 29: cosine of the gradients of the clustering loss with true and with pseudo labels."}, "image": {"alt": "A panel a data set: a cosine between minus one and one over iterations, a colour a method."}}
+page.figure("dynae.randomness")
+
+# %% tags=["remove-input"]
+page.table("dynae.randomness")
+
+# %% [markdown]
+# The methods by their mean over training:
+
+# %% tags=["remove-input"]
+page.order("dynae.randomness", "delta_fr_mean")
+
+# %% [markdown]
+# ## Feature Drift
+#
+# Do clustering and reconstruction pull the encoder the same way? Below zero they compete.
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure12", "caption": "After Figures 12, 22, 26 and 30: cosine of the gradients of clustering and of reconstruction."}, "image": {"alt": "A panel a data set: a cosine between minus one and one over iterations, a colour a method."}}
+page.figure("dynae.drift")
+
+# %% tags=["remove-input"]
+page.table("dynae.drift")
+
+# %% tags=["remove-input"]
+page.order("dynae.drift", "delta_fd_mean")
+
+# %% [markdown]
+# ## The embedding
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure17", "caption": "After Figure 17: the first two principal components of two thousand embeddings, in the colours of the true classes."}, "image": {"alt": "Scatter plots of embeddings, a panel a data set, coloured by class."}}
+page.figure("dynae.figure17")
+
+# %% tags=["remove-input"]
+page.table("dynae.figure17")
+
+# %% [markdown]
+# ## The most typical of each cluster
+
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dynae-figure18", "caption": "After Figure 18: each row is a cluster, with its decoded centroid and the true classes of the ten samples nearest to its mean. A row of one colour is a cluster of one class at its core."}, "image": {"alt": "A grid a data set: rows of one decoded image and ten coloured squares with class numbers."}}
+page.figure("dynae.figure18")
+
+# %% tags=["remove-input"]
+page.table("dynae.figure18")
+
+# %% [markdown]
+# ## Verdict
+
+# %% tags=["remove-input"]
+page.verdict("dynae.figure6", "dynae.figure9", "dynae.figure10", "dynae.randomness", "dynae.drift", "dynae.figure17", "dynae.figure18")

@@ -1,0 +1,171 @@
+"""DCSS's pages: the toy does what it shows, the theorems' pairs lie where they must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from recluster.methods import dcss
+from recluster.papers import CLAIMS
+from recluster.parts.fuzzy import memberships
+from recluster.report import drawn_dcss
+from recluster.report import drawn_dcss_appendix as appendix
+from recluster.report.toys import dcss as toy
+from recluster.spec import Config, Run
+from recluster.store import FINISHED, Record, Store
+
+PAGES = Path(__file__).resolve().parents[1] / "notebooks" / "dcss"
+CONFIG = dcss.Config(centring_epochs=2, guided_epochs=1, pairing_epochs=2)
+SCORED = {"epoch": [1, 2, 3, 4], "acc": [0.5, 0.6, 0.7, 0.8]}
+CURVES = {
+    "reconstruction": [2.0, 1.0],
+    "centring": [3.0, 2.0],
+    "pairs": [0.5, 0.1],
+    "similar": [0.1, 0.2],
+    "dissimilar": [0.5, 0.7],
+    "isolated": [0.9, 0.1],
+}
+
+
+def record(config: Config, seed: int = 0, acc: float = 0.8, dataset: str = "usps") -> Record:
+    run = Run(config=config, dataset=dataset, seed=seed, scale="laptop")
+    about = {"method": run.method, "dataset": dataset, "seed": seed, "scale": "laptop"}
+    return Record(
+        key=run.key,
+        run={**about, "config": config.canonical()},
+        status=FINISHED,
+        fingerprint=[1.0],
+        scores={"acc": acc, "nmi_max": acc / 2},
+        curves=CURVES,
+        scored=SCORED,
+        seconds={"total": 1.0},
+        memory_mb=1.0,
+        data={"name": dataset, "checksum": "0", "shape": [100, 1, 8, 8], "k": 3},
+        environment={},
+        started="",
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def written(store):
+    """A record whose q has as many rows as the theorems are tried on."""
+    q = np.random.default_rng(1).dirichlet([0.1] * 3, 300).astype(np.float32)
+    return store.write(record(CONFIG), {"sample_q": q, "sample_classes": q.argmax(1)})
+
+
+def texts(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+# --- the toy --------------------------------------------------------------------------------------
+
+
+def test_memberships_as_printed_are_largest_for_the_farthest_centre():
+    u, fuzziness = toy.points(), dcss.Config().fuzziness
+    distances = torch.cdist(u, toy.CENTROIDS)
+    printed = toy.upside_down(u, toy.CENTROIDS, fuzziness)
+    assert torch.allclose(printed.sum(1), torch.ones(len(u)))
+    assert torch.equal(printed.argmax(1), distances.argmax(1))
+    assert torch.equal(memberships(u, toy.CENTROIDS, fuzziness).argmax(1), distances.argmin(1))
+
+
+def test_pairs_bring_q_to_one_hot_vectors_that_agree_with_p():
+    config = dcss.Config()
+    p = memberships(toy.points(), toy.CENTROIDS, config.fuzziness)
+    path = toy.descent(p, config)
+    largest = [path[step].max(1).values.mean() for step in (0, toy.GUIDED, toy.STEPS)]
+    assert largest[0] < largest[1] < largest[2]
+    assert largest[2] > 0.95
+    similar = dcss.similarities(p) >= config.similar
+    cluster = path[-1].argmax(1)
+    assert (cluster[:, None] == cluster)[similar].all()
+    assert len(cluster.unique()) == 3
+
+
+# --- the figures ----------------------------------------------------------------------------------
+
+
+def test_printed_values_stand_on_the_same_axes_as_ours(store):
+    one = record(CONFIG)
+    figure = drawn_dcss.both_phases({("DCSS", "usps"): [one], ("DCSS", "mnist-test"): [one]}, store)
+    usps, other = figure.axes
+    assert texts(usps) == ["ours", "DCSS_u, printed", "DCSS, printed"]
+    assert texts(other) == ["ours"]
+    printed = {line.get_label(): line.get_ydata()[0] for line in usps.get_lines()}
+    assert printed["DCSS, printed"] == pytest.approx(0.8721)
+
+
+def test_the_total_loss_is_the_weighted_sum(store):
+    figure = drawn_dcss.first_phase({("DCSS_u", "usps"): [record(CONFIG)]}, store)
+    total = figure.axes[2].get_lines()[0].get_ydata()
+    assert total == pytest.approx([2.3, 1.2])
+
+
+def test_mnet_s_line_begins_at_the_method_without_it(store):
+    start = replace(CONFIG, phases="first")
+    after = record(replace(CONFIG, start=start, phases="second"), acc=0.8)
+    found = {("DEC+MNet", "usps"): [after]}
+    alone = drawn_dcss.mnet(found, store).axes[0].get_lines()[0]
+    assert alone.get_xdata() == pytest.approx([80])
+    store.write(record(start, acc=0.6), {})
+    ours, _, printed, *_ = drawn_dcss.mnet(found, store).axes[0].get_lines()
+    assert ours.get_xdata() == pytest.approx([60, 80])
+    assert printed.get_xdata() == pytest.approx([75.81, 77.58])
+
+
+def test_settings_are_in_order_and_the_printed_value_stands_at_the_papers(store):
+    rows = {
+        f"T2 = {value}": replace(CONFIG, phases="second", guided_epochs=value) for value in (20, 5, 1)
+    }
+    found = {(row, "usps"): [record(config)] for row, config in rows.items()}
+    panel = drawn_dcss.sensitivity(found, store).axes[0]
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["1", "5", "20"]
+    (printed,) = [line for line in panel.get_lines() if line.get_label() == "usps, printed"]
+    assert (printed.get_xdata()[0], printed.get_ydata()[0]) == (1, pytest.approx(0.8721))
+
+
+def test_pairs_of_the_appendix_lie_where_the_theorems_say(written, store):
+    found = {("DCSS", "usps"): [written]}
+    config = dcss.Config()
+    for draw in (
+        appendix.theorem_1,
+        appendix.theorem_2,
+        appendix.theorem_3,
+    ):
+        for panel in draw(found, store).axes:
+            lesser, product = panel.get_lines()[0].get_data()
+            assert len(product) > 0
+            assert (product <= lesser + 1e-6).all()
+            assert ": 0 break it" in panel.get_title()
+            if draw is appendix.theorem_2:
+                assert (product <= 0.5 + 1e-6).all()
+            if draw is appendix.theorem_3:
+                assert (product >= config.similar**2 - 1e-6).all()
+
+
+def test_pairs_that_break_a_theorem_are_counted_in_the_title(store):
+    q = np.array([[2.0, 0.0], [0.9, 0.1]], np.float32)
+    one = store.write(record(CONFIG), {"sample_q": q})
+    panel = appendix.theorem_1({("DCSS", "usps"): [one]}, store).axes[1]
+    assert panel.get_title() != "usps: 0 break it"
+
+
+# --- the pages ------------------------------------------------------------------------------------
+
+
+def test_every_claim_of_the_paper_stands_on_a_page():
+    text = "".join(path.read_text() for path in PAGES.glob("*.py"))
+    claims = [claim for claim in CLAIMS.values() if claim.paper == "dcss"]
+    missing = [c.id for c in claims if f'page.table("{c.id}")' not in text]
+    undrawn = [c.id for c in claims if c.drawing and f'page.figure("{c.id}")' not in text]
+    assert (missing, undrawn) == ([], [])

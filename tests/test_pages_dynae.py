@@ -1,0 +1,236 @@
+"""DynAE's pages: what the toy shows, what the figures draw, and angles kept while a run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+from recluster import diagnostics, fingerprint
+from recluster import run as runner
+from recluster.data import Dataset, content_checksum, formats
+from recluster.methods import dcn, dynae, idec
+from recluster.nets import NETWORKS
+from recluster.nets.mlp import perceptron
+from recluster.papers import CLAIMS
+from recluster.papers.claim import Claim
+from recluster.parts import pretraining
+from recluster.parts.assignment import student_t
+from recluster.report.drawn_dynae import DRAWERS, angles, balance
+from recluster.report.measures import central_classes, measure
+from recluster.report.toys import dynae as toy
+from recluster.run import current, diagnosed, execute, missing
+from recluster.spec import Config, InputError, Run
+from recluster.store import FINISHED, Record, Store
+
+N = 130
+X, Y = (array[:N] for array in formats.digits())
+DATA = Dataset(name="digits", x=X, y=Y, k=10, checksum=content_checksum(X, Y))
+AE = pretraining.Config(epochs=2, batch_size=64)
+DYNAE = dynae.Config(start=AE, steps=6, refresh=2, batch_size=64, tolerance=0.0, confidence=0.1)
+WATCHED: dict[str, Config] = {
+    "DynAE": DYNAE,
+    "DC*": dcn.Config(start=AE, epochs=2, batch_size=64),
+    "IDEC*": idec.Config(start=AE, steps=4, batch_size=64, tolerance=0.0),
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Few digits, a narrow network, a cache of weights of its own."""
+    monkeypatch.setattr(runner, "load_dataset", lambda name: DATA)
+    monkeypatch.setattr(runner, "CACHE", tmp_path / "weights")
+    monkeypatch.setitem(NETWORKS, "mlp", partial(perceptron, widths=(16,)))
+    fingerprint._measured.cache_clear()
+
+
+def run_of(config: Config, scale: str = "smoke") -> Run:
+    return Run(config=config, dataset="digits", seed=0, scale=scale)
+
+
+# --- the toy --------------------------------------------------------------------------------------
+
+
+def test_falling_thresholds_leave_fewer_in_doubt_and_at_last_nobody():
+    soft = student_t(toy.POINTS, toy.CENTROIDS)
+    shares = [toy.share(soft, limits) for limits in toy.schedule()]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0
+    assert shares[-1] == 0
+    assert toy.schedule()[-1][1] < 0  # beta_2: nobody can miss it
+
+
+def test_a_tie_is_in_doubt_with_the_sorted_second_and_not_with_the_second_distinct_value():
+    soft = torch.tensor([[0.45, 0.45, 0.10], [0.50, 0.30, 0.20]])
+    assert torch.equal(toy.distinct(soft), torch.tensor([[0.45, 0.0, 0.10], [0.50, 0.30, 0.20]]))
+    limits = torch.tensor([0.30, 0.15])
+    assert dynae.conflicted(soft, limits).tolist() == [True, False]
+    assert dynae.conflicted(toy.distinct(soft), limits).tolist() == [False, False]
+
+
+def test_the_lattice_has_exact_ties():
+    soft = student_t(toy.POINTS, toy.CENTROIDS)
+    first, second = dynae.two_largest(soft)
+    assert (first == second).sum() > len(soft) / 10
+    assert all(toy.share(toy.distinct(soft), one) <= toy.share(soft, one) for one in toy.schedule())
+
+
+# --- angles while training --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", WATCHED.values(), ids=WATCHED)
+def test_a_watched_run_trains_as_one_that_is_not(config, tmp_path, monkeypatch):
+    found = {}
+    for watched in (True, False):
+        asked = config.method if watched else "nothing"
+        monkeypatch.setattr(runner, "diagnosed", lambda run, asked=asked: run.method == asked)
+        store = Store(tmp_path / str(watched))
+        record = execute(run_of(config), store, device="cpu")
+        assert record.status == FINISHED, record.error
+        found[watched] = record, store.arrays(record)
+    (with_it, arrays), (without, plain) = found[True], found[False]
+    assert {*with_it.scored} - {*without.scored} == {*diagnostics.ANGLES}
+    for name in diagnostics.ANGLES:
+        assert len(with_it.scored[name]) == len(with_it.scored["epoch"])
+        assert all(-1 <= value <= 1 for value in with_it.scored[name])
+    assert any(with_it.scored["delta_fd"])
+    assert (with_it.curves, with_it.scores) == (without.curves, without.scores)
+    assert (with_it.key, with_it.fingerprint) == (without.key, without.fingerprint)
+    assert all(np.array_equal(arrays[name], plain[name]) for name in plain)
+
+
+def test_angles_are_those_of_the_functions_and_zero_without_a_gradient():
+    torch.manual_seed(0)
+    x = torch.from_numpy(X)
+    network = AE.autoencoder((1, 8, 8))
+    model = dynae.Model(network, x, 10, DYNAE)
+    model.thresholds.copy_(torch.tensor([0.0, 0.05]))
+    doubtful = model.conflicted(x)
+    assert 0 < doubtful.sum() < N
+    learner = diagnostics.Learner(
+        encoder=network.encoder,
+        decoder=network.decoder,
+        centroids=model.centroids,
+        images=model.images,
+    )
+    assert diagnostics.angles(model, x, Y) == {
+        "delta_fr": diagnostics.feature_randomness(learner, x, Y, doubtful),
+        "delta_fd": diagnostics.feature_drift(learner, x, doubtful),
+    }
+    model.thresholds.fill_(2.0)  # everybody is in doubt: nobody is drawn anywhere
+    assert diagnostics.angles(model, x, Y) == dict.fromkeys(diagnostics.ANGLES, 0.0)
+
+
+def test_angles_of_unknown_losses_are_refused():
+    with pytest.raises(InputError, match="of dynae, dcn and idec, not of torch"):
+        diagnostics.learner_of(torch.nn.Linear(2, 2))
+
+
+def test_a_run_is_watched_where_a_claim_asks_for_angles():
+    asking = [CLAIMS["dynae.randomness"], CLAIMS["dynae.drift"]]
+    for scale in ("smoke", "paper"):
+        for run in [run for claim in asking for run in claim.runs(scale, 1)]:
+            assert diagnosed(run)
+            assert run.start is not None
+            assert not diagnosed(run.start)
+    assert not diagnosed(replace(run_of(DYNAE), dataset="usps"))
+
+
+def test_a_record_without_the_angles_asked_for_is_made_again(tmp_path, monkeypatch):
+    store, run = Store(tmp_path / "results"), run_of(DYNAE)
+    monkeypatch.setattr(runner, "diagnosed", lambda run: False)
+    old = execute(run, store, device="cpu")
+    assert missing([run], store) == []
+    monkeypatch.setattr(runner, "diagnosed", lambda run: run.method == "dynae")
+    assert not current(old, run)
+    assert missing([run], store) == [run]
+    with pytest.raises(InputError, match="before angles of gradients were kept; run it again"):
+        measure(old, store, "delta_fr_mean", {})
+
+
+# --- figures ----------------------------------------------------------------------------------------
+
+
+def record(config: Config, **rest: object) -> Record:
+    run = run_of(config)
+    plain = Record(
+        key=run.key,
+        run=runner.identity(run),
+        status=FINISHED,
+        fingerprint=[],
+        scores={"acc": 0.5},
+        curves={},
+        scored={"epoch": [1, 2], "acc": [0.4, 0.5], "delta_fr": [0.1, 0.3], "delta_fd": [-0.5, -0.1]},
+        seconds={"total": 20.0},
+        memory_mb=1.0,
+        data={"name": "digits", "k": 3, "shape": [128, 1, 2, 2]},
+        environment={},
+        started="2026-01-01T00:00:00+00:00",
+    )
+    return replace(plain, **rest)  # type: ignore[arg-type]
+
+
+def test_angles_by_hand(tmp_path):
+    one, store = record(DYNAE), Store(tmp_path)
+    values = {"fr_start": 0.1, "fr_mean": 0.2, "fr_end": 0.3, "fr_rise": 0.2}
+    for name, value in {**values, "fd_mean": -0.3, "fd_largest": -0.1}.items():
+        assert measure(one, store, f"delta_{name}", {}) == pytest.approx(value)
+
+
+def test_bars_stand_for_printed_and_for_our_mean_seconds(tmp_path):
+    records = [record(DYNAE), record(DYNAE, seconds={"total": 40.0})]
+    figure = DRAWERS["times"]({("DynAE", "usps"): records}, Store(tmp_path))
+    widths = [patch.get_width() for patch in figure.axes[0].patches]
+    printed = [c.printed for c in CLAIMS["dynae.table4"].cells if c.dataset == "usps"]
+    assert widths == [*printed, 30.0]
+    plt.close(figure)
+
+
+def test_curves_are_over_the_batches_seen_and_seeds_may_differ_in_length(tmp_path):
+    longer = {"epoch": [1, 2, 3], "delta_fr": [0.1, 0.2, 0.4]}
+    found = {("DynAE", "digits"): [record(DYNAE), record(DYNAE, scored=longer)]}
+    figure = angles(found, Store(tmp_path), name="delta_fr", printed={"printed": 0.9})
+    first, second = figure.axes[0].get_lines()[:2]
+    assert first.get_xdata().tolist() == [2, 4]  # 128 samples in batches of 64
+    assert second.get_ydata().tolist() == [0.1, 0.2, 0.4]
+    assert 0.9 in [line.get_ydata()[0] for line in figure.axes[0].get_lines()]
+    plt.close(figure)
+
+
+def test_the_balance_shows_the_end_over_every_weight(tmp_path):
+    found = {
+        (f"{method}, gamma {gamma}", "mnist"): [record(DYNAE, scores={"acc": acc})]
+        for method in ("DynAE", "IDEC*")
+        for gamma, acc in (("10", 0.6), ("0.1", 0.2))
+    }
+    figure = balance(found, Store(tmp_path))
+    ends = figure.axes[-1].get_lines()
+    assert [line.get_label() for line in ends] == ["DynAE", "IDEC*"]
+    assert ends[0].get_xdata().tolist() == [0.1, 10]
+    assert ends[0].get_ydata().tolist() == [0.2, 0.6]
+    plt.close(figure)
+
+
+def test_the_nearest_of_a_cluster_come_first_and_are_ten():
+    z = np.arange(24, dtype=np.float32)[:, None] ** 2
+    arrays = {
+        "sample": np.arange(24),
+        "sample_embedding": z,
+        "sample_classes": np.arange(24),
+        "labels": np.repeat([0, 4], 12),
+    }
+    central = central_classes(arrays)
+    assert set(central) == {0, 4}
+    mean = z[:12].mean()
+    assert central[0].tolist() == sorted(range(12), key=lambda i: abs(z[i, 0] - mean))[:10]
+
+
+@pytest.mark.parametrize("claim", [c for c in CLAIMS.values() if c.paper == "dynae"], ids=lambda c: c.id)
+def test_every_claim_stands_on_a_page(claim: Claim):
+    pages = Path(__file__).resolve().parents[1] / "notebooks" / "dynae"
+    assert any(f'page.table("{claim.id}")' in page.read_text() for page in pages.glob("*.py"))
