@@ -57,7 +57,7 @@ COSTS = {"seconds": "seconds an epoch", "mb": "peak MB"}
 
 
 def point(name: str, n: int, k: int, d: int, device: str) -> tuple[float, float]:
-    """Median seconds of an epoch after the first, and peak memory in 10^6 bytes beyond what was there."""
+    """Median seconds of an epoch after the first, and by how many 10^6 bytes the peak memory grew."""
     config = CASES[name](ceil(n / BATCH))
     side = round((d / 3) ** 0.5)
     if device == "cpu":
