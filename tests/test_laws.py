@@ -388,6 +388,22 @@ def test_a_shortened_config_takes_a_few_steps_on_the_fingerprints_data(config, o
     assert len(optimiser_steps) <= 60
 
 
+@pytest.mark.parametrize("config", BIG.values(), ids=BIG.keys())
+def test_rounding_moves_no_fingerprint(config, monkeypatch):
+    """Ten times what double precision rounds, on every value: more than two processors differ by."""
+    before, data = fingerprint.fingerprint(config), fingerprint._data
+
+    def shaken() -> Tensor:
+        x = data()
+        return x * (1 + 1e-15 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)))
+
+    monkeypatch.setattr(fingerprint, "_data", shaken)
+    fingerprint._measured.cache_clear()
+    after = fingerprint.fingerprint(config)
+    fingerprint._measured.cache_clear()
+    assert fingerprint.matches(before, after)
+
+
 @every
 def test_keys_tell_configs_apart_and_ignore_defaults(config):
     assert config.canonical()["method"] == config.method

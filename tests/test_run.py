@@ -609,17 +609,32 @@ def test_a_setting_that_the_record_contradicts_makes_it_stale(store):
     ("old", "new", "expected"),
     [
         ([1.0, 2.0], [1.0, 2.0], True),
-        ([1.0, 2.0], [1.005, 1.99], True),
-        ([1.0, 2.0], [1.02, 2.0], False),
+        ([1.0, 2.0], [1.00005, 1.9999], True),
+        ([1.0, 2.0], [1.0002, 2.0], False),
         ([1.0, 2.0], [1.0], False),
-        ([0.0], [5e-5], True),
-        ([0.0], [5e-4], False),
+        ([0.0], [5e-7], True),
+        ([0.0], [5e-6], False),
         ([1.0], [float("nan")], False),
         ([], [], True),
     ],
 )
 def test_fingerprints_match_within_a_tolerance(old, new, expected):
     assert fingerprint.matches(old, new) == expected
+
+
+def test_a_fingerprint_is_remembered_for_this_code_alone(monkeypatch, tmp_path, fresh):
+    config = kmeans.Config(restarts=2)
+    first = fingerprint.fingerprint(config)
+    monkeypatch.setenv(fingerprint.MEMORY, str(tmp_path / "kept"))
+    for _ in range(2):
+        fingerprint._measured.cache_clear()
+        assert fingerprint.fingerprint(config) == first
+        monkeypatch.setattr(fingerprint, "_computed", lambda config: (7.0,))
+    fingerprint._measured.cache_clear()
+    assert fingerprint.fingerprint(replace(AE, epochs=2)) == (7.0,)  # another method is not mistaken
+    monkeypatch.setattr(fingerprint, "_code", lambda: "other")
+    fingerprint._measured.cache_clear()
+    assert fingerprint.fingerprint(config) == (7.0,)
 
 
 # --- keys ---------------------------------------------------------------------------------------
