@@ -53,7 +53,8 @@ notebooks/%.ipynb: notebooks/%.py notebooks/execute.py | $(STAMP)
 	$(BIN)/python notebooks/execute.py pair $<
 
 book/notebooks/%.ipynb: notebooks/%.ipynb $(PACKAGE) $(RECORDS) $(BUILD)/scale | $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python notebooks/execute.py run $< $@ --scale $(SCALE)
+	OMP_NUM_THREADS=1 RECLUSTER_FINGERPRINTS=$(abspath $(BUILD))/fingerprints \
+	  $(BIN)/python notebooks/execute.py run $< $@ --scale $(SCALE)
 
 # Rewritten only when SCALE is another than last time, and then every notebook runs again.
 $(BUILD)/scale: FORCE

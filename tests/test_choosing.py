@@ -161,7 +161,7 @@ def test_what_is_said_follows_from_the_runs(monkeypatch):
     monkeypatch.setattr(choosing, "candidates", lambda scale, store: bad)
     text = choosing.findings("smoke", Store())
     assert "no score's choice was above the mean" in text
-    assert "short of the best by 30.0 on usps" in text
+    assert "short of the best by 30.0 points on usps" in text
 
 
 def test_every_method_has_a_colour_of_its_own():

@@ -223,10 +223,10 @@ def findings(scale: str, store: Store) -> str:
         better = [one for one in made if one.chosen.acc > one.mean]
         sure = [one for one in tied if one.interval and one.interval[0] > 0]
         against = [one for one in tied if one.interval and one.interval[1] < 0]
-        lost = ", ".join(f"{one.best - one.chosen.acc:.1f} on {one.dataset}" for one in made)
+        lost = ", ".join(f"{one.best - one.chosen.acc:.1f} points on {one.dataset}" for one in made)
         items.append(
             f"<b>{html.escape(title)}</b>: its choice is above the mean on {len(better)} of {len(made)} "
-            f"data sets; short of the best by {lost} points. It rises with ACC for certain (its "
+            f"data sets; short of the best by {lost}. It rises with ACC for certain (its "
             f"interval is above nought) on {len(sure)} of {len(tied)}, falls on {len(against)}."
         )
     return as_list([*items, *_in_short(found)])
