@@ -49,7 +49,8 @@ page.gains()
 # What the table says of their clusters explains some of it, and the rest is open:
 #
 # - **DKM**: at weight one the pull outweighs the reconstruction. Within two epochs clusters have lost all
-#   their members, the largest takes them, and nothing in the loss brings them back.
+#   their members, the largest takes them, and nothing in the loss brings them back. **DKM+MNet** begins
+#   where that ended, and regains a part of it.
 # - **DynAE**: its autoencoder has seen a small part of the printed steps and tells fewer classes apart.
 #   Samples that are not in doubt pull the encoder towards the largest clusters, these win more samples,
 #   and the others empty. Whether the printed pretraining prevents it needs the paper scale.
@@ -57,8 +58,8 @@ page.gains()
 #   k-means on the same embedding.
 # - **DCN** hardly moves: it stays more alike to its start than any other, and the difference lies within
 #   the range of the seeds.
-# - **DCSS** and **AE+MNet** gain on one data set and lose on the other. Phase 2 trusts the pairs that the
-#   start believes in, right or wrong; why it helps here and hurts there we do not know yet.
+# - **DCSS**, **AE+MNet** and **DCN+MNet** each gain on one data set and lose on the other. Phase 2 trusts the
+#   pairs that the start believes in, right or wrong; why it helps here and hurts there we do not know yet.
 #
 # ## From best to worst
 
