@@ -88,8 +88,14 @@ def readable_default(
     signature: str | None,
     returned: str | None,
 ) -> tuple[str, str | None] | None:
-    """A dataclass field made by a factory shows as `...`; Sphinx cannot parse `<factory>`."""
-    return (signature.replace("<factory>", "..."), returned) if signature else None
+    """A dataclass field made by a factory shows as `...`; Sphinx cannot parse `<factory>`.
+
+    `start`, which every config inherits, is of the class that `spec` calls `Config`, as many others do.
+    """
+    if not signature:
+        return None
+    plain = signature.replace("<factory>", "...")
+    return plain.replace("start: Config |", "start: ~recluster.spec.Config |"), returned
 
 
 def plain_text(
