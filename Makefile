@@ -78,7 +78,7 @@ check: $(STAMP) ## format, lint, types, import contracts, notebook rules
 	$(BIN)/pytest tests/test_notebooks.py -k "rule or notebook_keeps or pair or four_pages"
 
 test: check ## check, then all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 clean: ## what can be made again, except .venv
 	rm -rf $(BUILD) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

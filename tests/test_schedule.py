@@ -75,6 +75,7 @@ def alike(monkeypatch, tmp_path) -> None:
     """Every method behaves in one way, and weights are kept in a folder of the test."""
     monkeypatch.setattr("recluster.fingerprint.fingerprint", lambda config: (1.0,))
     monkeypatch.setattr(runner, "CACHE", tmp_path / "weights")
+    monkeypatch.setattr(runner, "diagnosed", lambda run: False)
     monkeypatch.setattr(module, "PAUSE", 0.01)
 
 

@@ -91,7 +91,7 @@ def _points(panel: Axes, u: Tensor, p: Tensor, title: str) -> None:
 def _pairs(panel: Axes, p: Tensor, config: dcss.Config) -> None:
     product = dcss.similarities(p[p.argmax(1).argsort(stable=True)])
     kind = 1 + (product >= config.similar).int() - (product <= config.dissimilar).int()
-    panel.imshow(kind, cmap=ListedColormap(list(KINDS.values())), vmin=0, vmax=2)
+    panel.imshow(kind.numpy(), cmap=ListedColormap(list(KINDS.values())), vmin=0, vmax=2)
     for name, shade in KINDS.items():
         panel.plot([], [], "s", color=shade, markeredgecolor="black", label=name)
     panel.legend(
