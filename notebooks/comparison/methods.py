@@ -58,8 +58,10 @@ page.gains()
 #   k-means on the same embedding.
 # - **DCN** hardly moves: it stays more alike to its start than any other, and the difference lies within
 #   the range of the seeds.
-# - **DCSS**, **AE+MNet** and **DCN+MNet** each gain on one data set and lose on the other. Phase 2 trusts the
-#   pairs that the start believes in, right or wrong; why it helps here and hurts there we do not know yet.
+# - **DCSS**, **AE+MNet** and **DCN+MNet** each gain on one data set and lose on the other. Phase 2 learns
+#   from the pairs that the start is sure of. Nearly all that it calls similar are of one class, but they
+#   are few; and among those that it calls dissimilar, and pushes apart, are many of one class too. So it
+#   hardens mistakes of the start with the rest. Which of the two wins on which data we do not know yet.
 #
 # ## From best to worst
 
