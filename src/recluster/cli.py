@@ -89,6 +89,9 @@ def run(
     seeds: Annotated[int | None, typer.Option(help="number of seeds [1, 3 or 5 by scale]")] = None,
     again: Annotated[bool, typer.Option("--again", help="also what has a record")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda [cuda if there is one]")] = None,
+    precision: Annotated[
+        str, typer.Option(help="of matrix products: float32, bfloat16 (cpu) or tf32 (cuda)")
+    ] = "float32",
     workers: Annotated[int | None, typer.Option(help="so many processes of this machine")] = None,
     scheduler: Annotated[str | None, typer.Option(help="address of a Dask cluster that runs")] = None,
     budget: Annotated[str | None, typer.Option(help="begin nothing that ends later: 8m")] = None,
@@ -103,12 +106,17 @@ def run(
 
     from recluster.bundle import Bundle
     from recluster.papers import matching
+    from recluster.parts.precision import PRECISIONS, check_precision
     from recluster.pool import check_where, pool
     from recluster.run import chain
     from recluster.schedule import Pace, Schedule, plan, seconds_of
     from recluster.store import Record, Store
 
     check_where(workers, scheduler)
+    used = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    one_of("precision", precision, PRECISIONS)
+    if scheduler is None:  # its workers may be other machines, and say so themselves
+        check_precision(precision, used)
     limit = None if budget is None else seconds_of(budget)
     store = Store(results)
     runs = [run for claim in matching(names) for run in claim.runs(scale, seeds)]
@@ -120,11 +128,13 @@ def run(
         print("nothing to run at this scale" if not runs else "all records are there")
         return
     store.check_writable()
-    pace = Pace(device or ("cuda" if torch.cuda.is_available() else "cpu"), store.valid())
+    pace = Pace(used, store.valid())
     try:
         with (
             _progress(len(tasks)) as (watch, done),
-            pool(watch, workers=workers, scheduler=scheduler, device=device) as place,
+            pool(
+                watch, workers=workers, scheduler=scheduler, device=device, precision=precision
+            ) as place,
         ):
             print(_forecast([pace.seconds(task.run) for task in tasks], place.slots), file=sys.stderr)
 
@@ -320,7 +330,7 @@ def results_verify(
     print(f"{len(store.folders())} records, {len(broken)} of them not valid")
     differing = 0
     for run, record in chosen(store, rerun):
-        agrees, how = agreement(record, done_again(run, device).record)
+        agrees, how = agreement(record, done_again(run, record, device).record)
         differing += not agrees
         print(f"{folder_name(record)}: {'agrees' if agrees else 'DIFFERS'}, {how}")
     if broken or differing:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from recluster import __version__
+from recluster.parts.precision import FULL
 from recluster.run import Outcome, Start, perform
 from recluster.spec import InputError, Run, Step
 
@@ -72,8 +73,8 @@ class Here:
 
     slots = 1
 
-    def __init__(self, watch: Watch, device: str | None = None) -> None:
-        self.watch, self.device = watch, device
+    def __init__(self, watch: Watch, device: str | None = None, precision: str = FULL) -> None:
+        self.watch, self.device, self.precision = watch, device, precision
         self.jobs: deque[Job] = deque()
 
     def submit(self, job: Job) -> None:
@@ -88,7 +89,14 @@ class Here:
             self.watch(Progress(run=run, phase=step.phase, epoch=step.epoch, epochs=step.epochs))
 
         try:
-            done = perform(job.run, job.start, device=self.device, watch=watch, keep=job.keep)
+            done = perform(
+                job.run,
+                job.start,
+                device=self.device,
+                precision=self.precision,
+                watch=watch,
+                keep=job.keep,
+            )
         except InputError as problem:
             return job.run, problem
         return job.run, done
@@ -97,8 +105,10 @@ class Here:
 class Dask:
     """The workers of a Dask cluster, one run at a time each."""
 
-    def __init__(self, client: Client, watch: Watch, device: str | None = None) -> None:
-        self.client, self.device = client, device
+    def __init__(
+        self, client: Client, watch: Watch, device: str | None = None, precision: str = FULL
+    ) -> None:
+        self.client, self.device, self.precision = client, device, precision
         self.topic = f"recluster-{uuid.uuid4().hex}"
         self.running: dict[Future[Any], Run] = {}
         client.subscribe_topic(self.topic, lambda event: self._hear(watch, *event[1]))
@@ -115,6 +125,7 @@ class Dask:
             work,
             job,
             self.device,
+            self.precision,
             self.topic,
             key=f"{job.run.name}-{uuid.uuid4().hex}",
             pure=False,
@@ -160,7 +171,7 @@ class Dask:
         return workers
 
 
-def work(job: Job, device: str | None, topic: str) -> Outcome:
+def work(job: Job, device: str | None, precision: str, topic: str) -> Outcome:
     """What a worker does: the run, and a message now and then of how far it is."""
     from distributed import get_worker
 
@@ -173,7 +184,9 @@ def work(job: Job, device: str | None, topic: str) -> Outcome:
             worker.log_event(topic, [run.name, step.phase, step.epoch, step.epochs])
 
     with ALONE:
-        outcome = perform(job.run, job.start, device=device, watch=watch, keep=job.keep)
+        outcome = perform(
+            job.run, job.start, device=device, precision=precision, watch=watch, keep=job.keep
+        )
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()  # others share the GPU
     return outcome
@@ -196,6 +209,7 @@ def pool(
     workers: int | None = None,
     scheduler: str | None = None,
     device: str | None = None,
+    precision: str = FULL,
 ) -> Iterator[Pool]:
     """This process; or so many processes of this machine; or the cluster at an address.
 
@@ -206,7 +220,7 @@ def pool(
     """
     check_where(workers, scheduler)
     if workers is None and scheduler is None:
-        yield Here(watch, device)
+        yield Here(watch, device, precision)
         return
     try:
         import dask
@@ -223,7 +237,7 @@ def pool(
         if scheduler is not None:
             with _connected(scheduler) as client:
                 _check_versions(client)
-                yield Dask(client, watch, device)
+                yield Dask(client, watch, device, precision)
             return
         with (
             distributed.LocalCluster(
@@ -236,7 +250,7 @@ def pool(
             ) as cluster,
             distributed.Client(cluster) as client,
         ):
-            yield Dask(client, watch, device)
+            yield Dask(client, watch, device, precision)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from recluster import __version__, diagnostics, fingerprint, metrics
 from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
 from recluster.papers import CLAIMS
+from recluster.parts.precision import FULL, check_precision, formed_in
 from recluster.parts.randomness import isolated
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
@@ -69,7 +70,15 @@ def samples(x: Tensor) -> Tensor:
     return x
 
 
-def train(x: Tensor, k: int, config: Config, seed: int, start: Weights | None = None) -> Iterator[Step]:
+def train(
+    x: Tensor,
+    k: int,
+    config: Config,
+    seed: int,
+    start: Weights | None = None,
+    *,
+    precision: str = FULL,
+) -> Iterator[Step]:
     """The method's steps on x (n, ...), on a random stream of their own; no labels in sight.
 
     Without `start`, a method that begins with another run's weights trains that run first and yields
@@ -77,11 +86,11 @@ def train(x: Tensor, k: int, config: Config, seed: int, start: Weights | None = 
     """
     x = checked(x, k)
     if config.start is not None and start is None:
-        for step in train(x, k, config.start, seed):
+        for step in train(x, k, config.start, seed, precision=precision):
             yield step
         start = weights_of(step)
     steps = METHODS[config.method].fit(x, k, config, start)
-    for step in isolated(steps, seed):
+    for step in formed_in(precision, isolated(steps, seed)):
         broken = [name for name, value in step.curves.items() if not torch.isfinite(value)]
         if broken:
             raise FloatingPointError(
@@ -132,6 +141,7 @@ def execute(
     store: Store,
     *,
     device: str | None = None,
+    precision: str = FULL,
     watch: Watcher | None = None,
     keep: bool = True,
 ) -> Record:
@@ -145,11 +155,12 @@ def execute(
     """
     start = kept_start(run.start, store) if run.start else None
     if run.start and start is None:
-        first = execute(run.start, store, device=device, watch=watch)
+        first = execute(run.start, store, device=device, precision=precision, watch=watch)
         if first.error is not None:
             return store.write(without_start(run, first.error), {})
         start = kept_start(run.start, store)
-    return settle(run, perform(run, start, device=device, watch=watch, keep=keep), store)
+    outcome = perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
+    return settle(run, outcome, store)
 
 
 def perform(
@@ -157,6 +168,7 @@ def perform(
     start: Start | None = None,
     *,
     device: str | None = None,
+    precision: str = FULL,
     watch: Watcher | None = None,
     keep: bool = True,
 ) -> Outcome:
@@ -166,12 +178,13 @@ def perform(
         InputError: what the run asks for cannot be.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    check_precision(precision, device)
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     data = load_dataset(run.dataset)
     observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k))
     started = now()
-    steps = observer.follow(start, device)
+    steps = observer.follow(start, device, precision)
     failure = None
     while failure is None:
         step, failure = advance(steps)
@@ -190,7 +203,7 @@ def perform(
         seconds=observer.seconds | {"total": sum(observer.seconds.values())},
         memory_mb=peak_memory(device),
         data=described(data),
-        environment=environment(device),
+        environment=environment(device, precision),
         started=started,
         error="".join(traceback.format_exception(failure)) if failure else None,
     )
@@ -274,14 +287,14 @@ class Observer:
         self.last: Step | None = None
         self.diagnosed = diagnosed(run)
 
-    def follow(self, start: Start | None, device: str) -> Iterator[Step]:
+    def follow(self, start: Start | None, device: str, precision: str) -> Iterator[Step]:
         """The run's steps, timed and scored; the clock runs only while the method computes."""
         self.x = self.x.to(device)  # here, since the memory may not suffice even for the data
         self.behaviour = fingerprint.fingerprint(self.run.config)
         weights = None
         if start is not None:
             weights, self.seconds["start"] = start.weights, start.seconds
-        steps = train(self.x, self.data.k, self.run.config, self.run.seed, weights)
+        steps = train(self.x, self.data.k, self.run.config, self.run.seed, weights, precision=precision)
         while True:
             begin = time.perf_counter()
             step = next(steps, None)
@@ -420,12 +433,13 @@ def peak_memory(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Versions, device, and the commit of the checkout, if it is one."""
+def environment(device: str, precision: str) -> dict[str, Any]:
+    """Versions, device, precision of its products, and the commit of the checkout, if it is one."""
     packages = ("torch", "numpy", "scipy", "scikit-learn")
     name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()
     return {
         "device": device,
+        "precision": precision,
         "processor": name or platform.machine(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

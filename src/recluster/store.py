@@ -48,7 +48,7 @@ class Record:
         seconds: training time by phase and "total", scoring left out; "start" is the pretraining's.
         memory_mb: peak memory of the process, or of the GPU, in 10^6 bytes.
         data: name, checksum, shape, number of clusters, largest and smallest class as shares.
-        environment: versions, device, commit and whether it was dirty.
+        environment: versions, device, precision of products, commit and whether it was dirty.
         started: time of the start, ISO 8601, UTC.
         error: the traceback of a failed run.
         arrays: file name, SHA-256 and the arrays' names; empty if there are none.
@@ -69,6 +69,11 @@ class Record:
     error: str | None = None
     arrays: dict[str, Any] = dataclasses.field(default_factory=dict)
     schema: int = SCHEMA
+
+    @property
+    def precision(self) -> str:
+        """Of the matrix products in training; records from before there was a choice do not say it."""
+        return str(self.environment.get("precision", "float32"))
 
 
 FIELDS = {field.name for field in dataclasses.fields(Record)}

@@ -212,14 +212,17 @@ def difference(old: Record, new: Record) -> str:
     return ", ".join(pairs) or "equal scores from other curves"
 
 
-def rerun(run: Run, device: str | None = None) -> Outcome:
-    """The run again, with all that it starts from; nothing is read from or written to a store."""
+def rerun(run: Run, record: Record, device: str | None = None) -> Outcome:
+    """The run of this record again, with all that it starts from and products as precise as then.
+
+    Nothing is read from or written to a store.
+    """
     start = None
     if run.start is not None:
-        first = rerun(run.start, device)
+        first = rerun(run.start, record, device)
         if first.weights is not None:
             start = Start(weights=first.weights, seconds=first.record.seconds["total"])
-    return perform(run, start, device=device)
+    return perform(run, start, device=device, precision=record.precision)
 
 
 def agreement(old: Record, new: Record) -> tuple[bool, str]:
@@ -230,7 +233,9 @@ def agreement(old: Record, new: Record) -> tuple[bool, str]:
     """
     if new.status == FAILED:
         return False, f"it failed: {(new.error or '').strip().splitlines()[-1]}"
-    alike = all(old.environment.get(name) == new.environment.get(name) for name in ("device", *SAME))
+    alike = old.precision == new.precision and all(
+        old.environment.get(name) == new.environment.get(name) for name in ("device", *SAME)
+    )
     if alike:
         same = results(old) == results(new)
         return same, "equal" if same else difference(old, new)

@@ -232,12 +232,13 @@ def machines(scale: str, store: Store) -> str:
     found = costs(scale, store)
     keys = ("device", "processor", "threads")
     kinds = {
-        tuple(str(record.environment[key]) for key in keys)
+        (*(str(record.environment[key]) for key in keys), record.precision)
         for row, dataset, config in METHODS_COMPARED.planned(scale)
         for record in records_of(store, config, dataset, scale)[0]
     }
     items = [
-        f"Device, processor and threads: {html.escape(' · '.join(kind))}." for kind in sorted(kinds)
+        f"Device, processor, threads and precision: {html.escape(' · '.join(kind))}."
+        for kind in sorted(kinds)
     ]
     repeated = [one for one in found if one.seeds > 1]
     if repeated:

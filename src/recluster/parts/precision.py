@@ -1,0 +1,66 @@
+"""In how many bits matrix products and convolutions are formed while a method computes.
+
+Inputs, sums and everything else stay float32. Whoever watches between two steps has full products again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+from recluster.spec import InputError, one_of
+
+T = TypeVar("T")
+
+FULL = "float32"
+PRECISIONS = {FULL: "ieee", "bfloat16": "bf16", "tf32": "tf32"}
+"""Our word to torch's."""
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Raise `InputError` unless the device forms products so."""
+    one_of("precision", precision, PRECISIONS)
+    kind = device.partition(":")[0]
+    fewer: dict[str, bool] = {}
+    if kind == "cuda":
+        fewer["tf32"] = torch.cuda.get_device_capability(device) >= (8, 0)
+    elif kind == "cpu":
+        fewer["bfloat16"] = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if precision != FULL and not fewer.get(precision):
+        offered = ", ".join([FULL, *(name for name, there in fewer.items() if there)])
+        raise InputError(f"{device} here forms no products in {precision}; it offers {offered}")
+
+
+def formed_in(precision: str, steps: Iterator[T]) -> Iterator[T]:
+    """The same items, each computed with products of this precision."""
+    while True:
+        with _products(PRECISIONS[precision]):
+            try:
+                item = next(steps)
+            except StopIteration:
+                return
+        yield item
+
+
+@contextmanager
+def _products(word: str) -> Iterator[None]:
+    backends = _backends(word)
+    before = [backend.fp32_precision for backend in backends]
+    try:
+        for backend in backends:
+            backend.fp32_precision = word
+        yield
+    finally:
+        for backend, old in zip(backends, before, strict=True):
+            backend.fp32_precision = old
+
+
+def _backends(word: str) -> list[Any]:
+    """What the word is for: full products need saying on the GPU, whose convolutions begin with TF32."""
+    library: Any = torch.backends  # its own types lack the processor's
+    on_cpu = [library.mkldnn.matmul, library.mkldnn.conv]
+    on_gpu = [library.cuda.matmul, library.cudnn.conv]
+    return {"bf16": on_cpu, "tf32": on_gpu}.get(word, on_cpu + on_gpu)

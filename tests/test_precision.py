@@ -1,0 +1,109 @@
+"""Products of fewer bits: only while a method computes, said in the record, and no worse in scores."""
+
+from pathlib import Path
+from statistics import mean
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from recluster.cli import app
+from recluster.papers.suite import methods
+from recluster.parts.precision import FULL, PRECISIONS, check_precision, formed_in
+from recluster.run import perform
+from recluster.spec import InputError, Run
+from recluster.store import FINISHED, Store
+
+REPOSITORY = Path(__file__).parent.parent
+FEWER = Store(REPOSITORY / "benchmarks" / "precision").valid()
+
+COARSE = 1e-3  # bfloat16 has 8 bits, TF32 has 11
+
+has_bfloat16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="the processor has no bfloat16"
+)
+
+
+def error() -> float:
+    """The relative error of a product of two matrices, against double precision."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.rand(256, 256, generator=generator), torch.rand(256, 256, generator=generator)
+    exact = a.double() @ b.double()
+    return float((((a @ b) - exact).abs() / exact).max())
+
+
+@has_bfloat16
+def test_products_have_fewer_bits_only_while_the_next_item_is_computed() -> None:
+    items = formed_in("bfloat16", (error() for _ in range(2)))
+    assert next(items) > COARSE / 10
+    assert error() < 1e-5
+    assert next(items) > COARSE / 10
+    assert list(items) == []
+
+
+def test_full_products_are_the_ones_that_torch_forms_unasked() -> None:
+    assert next(formed_in(FULL, (error() for _ in range(1)))) == error() < 1e-5
+
+
+def test_a_failing_step_leaves_full_products() -> None:
+    def fails() -> float:
+        raise FloatingPointError
+
+    for precision in PRECISIONS:
+        with pytest.raises(FloatingPointError):
+            next(formed_in(precision, (fails() for _ in range(1))))
+        assert error() < 1e-5
+
+
+@has_bfloat16
+def test_the_record_says_the_precision_and_scores_in_full() -> None:
+    pretraining = methods("smoke")["IDEC"].start
+    assert pretraining is not None
+    run = Run(config=pretraining, dataset="digits", seed=0, scale="smoke")
+    full, fewer = perform(run).record, perform(run, precision="bfloat16").record
+    assert (full.precision, fewer.precision) == ("float32", "bfloat16")
+    assert full.status == fewer.status == FINISHED
+    assert full.curves != fewer.curves
+    assert full.fingerprint == fewer.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "rule"),
+    [
+        ("float16", "cpu", "unknown precision 'float16'; choose one of: float32, bfloat16, tf32"),
+        ("tf32", "cpu", "cpu here forms no products in tf32; it offers float32"),
+    ],
+)
+def test_a_precision_that_is_not_to_be_had(precision: str, device: str, rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        check_precision(precision, device)
+
+
+def test_the_command_line_names_what_there_is(tmp_path: Path) -> None:
+    arguments = ["run", "pcx.table3", "--scale", "paper", "--precision", "half"]
+    result = CliRunner().invoke(app, [*arguments, "--results", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert "unknown precision 'half'" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("method, dataset", sorted({(r.run["method"], r.run["dataset"]) for r in FEWER}))
+def test_fewer_bits_move_no_score_beyond_the_spread_of_seeds(method: str, dataset: str) -> None:
+    """Three seeds of each: equal means differ by more than three seeds' range once in 25 times."""
+    full = {record.key: record for record in Store(REPOSITORY / "results").valid()}
+    pairs = [
+        (full[record.key], record)
+        for record in FEWER
+        if (record.run["method"], record.run["dataset"]) == (method, dataset)
+    ]
+    assert len(pairs) >= 3
+    assert all((a.precision == FULL) and (b.precision != FULL) for a, b in pairs)
+    for score in ("acc", "nmi", "ari"):
+        before, after = ([record.scores[score] for record in side] for side in zip(*pairs, strict=True))
+        assert abs(mean(after) - mean(before)) <= max(before) - min(before), score
+
+
+def test_no_record_was_made_with_fewer_bits_unless_its_method_was_compared() -> None:
+    compared = {record.run["method"] for record in FEWER}
+    fewer = [record for record in Store(REPOSITORY / "results").valid() if record.precision != FULL]
+    assert {record.run["method"] for record in fewer} <= compared
