@@ -87,7 +87,9 @@ def test_the_command_line_names_what_there_is(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("method, dataset", sorted({(r.run["method"], r.run["dataset"]) for r in FEWER}))
+@pytest.mark.parametrize(
+    ("method", "dataset"), sorted({(r.run["method"], r.run["dataset"]) for r in FEWER})
+)
 def test_fewer_bits_move_no_score_beyond_the_spread_of_seeds(method: str, dataset: str) -> None:
     """Three seeds of each: equal means differ by more than three seeds' range once in 25 times."""
     full = {record.key: record for record in Store(REPOSITORY / "results").valid()}
