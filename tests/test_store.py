@@ -26,7 +26,7 @@ from recluster import store as module
 from recluster.bundle import MANIFEST, Bundle, extract
 from recluster.methods import kmeans
 from recluster.spec import InputError, Run
-from recluster.store import FAILED, FINISHED, Record, Store
+from recluster.store import FAILED, FINISHED, Record, Snapshot, Store
 from recluster.upkeep import merge
 
 RUN = Run(config=kmeans.Config(), dataset="digits", seed=0, scale="smoke")
@@ -159,6 +159,28 @@ def test_other_things_in_the_store_are_no_records(store, folder):
 
 
 # --- where --------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_stays_as_it_was_first_looked_at(store):
+    old, other = record_of(), Run(config=kmeans.Config(), dataset="digits", seed=1, scale="smoke")
+    store.write(old, {})
+    snapshot = Snapshot(store.root)
+    assert snapshot.find(RUN) == old
+    assert len(snapshot.folders()) == 1
+    store.write(record_of(scores={"acc": 0.75}), {})
+    store.write(record_of(other), {})
+    assert snapshot.find(RUN) == old
+    assert len(snapshot.folders()) == 1
+    assert [Snapshot(store.root).find(run).scores["acc"] for run in (RUN, other)] == [0.75, 0.5]
+
+
+def test_only_a_snapshot_remembers_what_was_computed_from_records(store):
+    for kind, calls in ((Store, 2), (Snapshot, 1)):
+        asked, one = [], kind(store.root)
+        for _ in range(2):
+            assert one.recall("mean", lambda asked=asked: asked.append(1) or 0.5) == 0.5
+        assert len(asked) == calls
+    assert one.recall("another key", lambda: 0.25) == 0.25
 
 
 def test_the_root_is_named_by_the_caller_or_the_variable_or_the_checkout(tmp_path, monkeypatch):

@@ -17,9 +17,9 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ LOCKS = ".locks"
 ARRAYS = re.compile(r"arrays-[0-9a-f]{12}\.npz")
 
 Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,6 +136,10 @@ class Store:
             if path.name != record.arrays.get("file"):
                 path.unlink()
 
+    def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` reads off the records; a `Snapshot` computes it once for each key."""
+        return compute()
+
     def check_writable(self) -> None:
         """Raise `InputError` unless records can be written: to be asked before hours of training."""
         try:
@@ -171,6 +176,29 @@ class Store:
         if lock is not None:
             lock.release()
         return lock is None
+
+
+class Snapshot(Store):
+    """A folder of records as it is when first looked at: whatever is read off it is remembered."""
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        super().__init__(root)
+        self._remembered: dict[Hashable, Any] = {}
+
+    def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` gave when the key was first asked for."""
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        found: T = self._remembered[key]
+        return found
+
+    def find(self, run: Run) -> Record | None:
+        """As `Store.find`, read and validated once."""
+        return self.recall(("find", run.name), lambda: Store.find(self, run))
+
+    def folders(self) -> list[Path]:
+        """As `Store.folders`, listed once."""
+        return self.recall("folders", lambda: Store.folders(self))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,7 +39,8 @@ def measure(record: Record, store: Store, metric: str, variant: Variant) -> floa
     if metric in record.scores:
         return record.scores[metric]
     one_of("metric", metric, [*record.scores, *MEASURES])
-    return float(MEASURES[metric](record, store, variant))
+    key = (record.key, record.started, metric, *sorted(variant.items()))
+    return store.recall(key, lambda: float(MEASURES[metric](record, store, variant)))
 
 
 def change_over(curve: Array, start: float, end: float) -> float:

@@ -24,7 +24,7 @@ from recluster.report.table import Html, as_html, counted, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
-from recluster.store import Store
+from recluster.store import Snapshot, Store
 
 PARAMETERS = ("scale",)
 NOTEBOOK_NAMES = {"In", "Out", "get_ipython", "exit", "quit", "open"}
@@ -195,7 +195,7 @@ def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = No
             f"papermill IN OUT -p scale smoke"
         )
     check_scale(namespace["scale"])
-    return Page(paper, namespace["scale"], store or Store())
+    return Page(paper, namespace["scale"], store or Snapshot())
 
 
 def departures(paper: str) -> str:

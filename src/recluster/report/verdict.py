@@ -67,6 +67,10 @@ def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
 
 def records_of(store: Store, config: Config, dataset: str, scale: str) -> Found:
     """The finished, current records of a config over seeds, and what is wrong with the others."""
+    return store.recall((config, dataset, scale), lambda: _found(store, config, dataset, scale))
+
+
+def _found(store: Store, config: Config, dataset: str, scale: str) -> Found:
     good, bad = [], []
     for seed in _seeds(store, config.method, dataset, scale):
         run = Run(config=config, dataset=dataset, seed=seed, scale=scale)
