@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from recluster.spec import Run
+    from recluster.store import Store
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; processes that tests start inherit it
 
@@ -27,6 +30,25 @@ QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
     *("--no-first-run", "--disable-quic", "--disable-component-update"),
 ]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[Run]], Store]:
+    """A store of its own with the records of these runs, whose weights stay out of the user's cache."""
+
+    def fill(runs: Iterable[Run]) -> Store:
+        from recluster.run import execute, missing
+        from recluster.store import FINISHED, Store
+
+        root = tmp_path_factory.mktemp("filled")
+        store = Store(root / "results")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("recluster.run.CACHE", root / "weights")
+            for run in missing(runs, store):
+                assert execute(run, store).status == FINISHED
+        return store
+
+    return fill
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from recluster.methods import dec, kmeans, shallow
 from recluster.papers import CLAIMS
 from recluster.parts import pretraining
 from recluster.report import choosing, open_page, unlabelled
-from recluster.run import execute, missing
 from recluster.spec import Run
 from recluster.store import Store
 
@@ -25,20 +24,13 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(filled):
     """Two seeds of every row."""
-    root = tmp_path_factory.mktemp("choosing")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recluster.run.CACHE", root / "weights")
-        filled = Store(root / "results")
-        runs = [
-            Run(config=config, dataset="digits", seed=seed, scale="smoke")
-            for config in ROWS.values()
-            for seed in (0, 1)
-        ]
-        for run in missing(runs, filled):
-            assert execute(run, filled).status == "finished"
-    return filled
+    return filled(
+        Run(config=config, dataset="digits", seed=seed, scale="smoke")
+        for config in ROWS.values()
+        for seed in (0, 1)
+    )
 
 
 @pytest.fixture

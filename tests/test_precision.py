@@ -1,5 +1,6 @@
 """Products of fewer bits: only while a method computes, said in the record, and no worse in scores."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -12,10 +13,9 @@ from recluster.papers.suite import methods
 from recluster.parts.precision import FULL, PRECISIONS, check_precision, formed_in
 from recluster.run import perform
 from recluster.spec import InputError, Run
-from recluster.store import FINISHED, Store
+from recluster.store import FINISHED, Record, Store
 
 REPOSITORY = Path(__file__).parent.parent
-FEWER = Store(REPOSITORY / "benchmarks" / "precision").valid()
 
 COARSE = 1e-3  # bfloat16 has 8 bits, TF32 has 11
 
@@ -87,25 +87,36 @@ def test_the_command_line_names_what_there_is(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("method", "dataset"), sorted({(r.run["method"], r.run["dataset"]) for r in FEWER})
-)
-def test_fewer_bits_move_no_score_beyond_the_spread_of_seeds(method: str, dataset: str) -> None:
-    """Three seeds of each: equal means differ by more than three seeds' range once in 25 times."""
-    full = {record.key: record for record in Store(REPOSITORY / "results").valid()}
+def moved(full: Sequence[Record], fewer: Sequence[Record]) -> bool:
+    """Whether a mean score moves further than the seeds with full products lie apart."""
     pairs = [
-        (full[record.key], record)
-        for record in FEWER
-        if (record.run["method"], record.run["dataset"]) == (method, dataset)
+        (a.scores, b.scores)
+        for a in full
+        for b in fewer
+        if a.key == b.key and a.scores and a.precision == FULL != b.precision
     ]
     assert len(pairs) >= 3
-    assert all((a.precision == FULL) and (b.precision != FULL) for a, b in pairs)
     for score in ("acc", "nmi", "ari"):
-        before, after = ([record.scores[score] for record in side] for side in zip(*pairs, strict=True))
-        assert abs(mean(after) - mean(before)) <= max(before) - min(before), score
+        before, after = ([scores[score] for scores in side] for side in zip(*pairs, strict=True))
+        if abs(mean(after) - mean(before)) > max(before) - min(before):
+            return True
+    return False
 
 
-def test_no_record_was_made_with_fewer_bits_unless_its_method_was_compared() -> None:
-    compared = {record.run["method"] for record in FEWER}
-    fewer = [record for record in Store(REPOSITORY / "results").valid() if record.precision != FULL]
-    assert {record.run["method"] for record in fewer} <= compared
+def compared(dataset: str) -> tuple[list[Record], list[Record]]:
+    """ULHE-DC at laptop scale on these data: records with full products, and with fewer bits."""
+    stores = (Store(REPOSITORY / "results"), Store(REPOSITORY / "benchmarks" / "precision"))
+    full, fewer = ([r for r in one.valid() if r.run["dataset"] == dataset] for one in stores)
+    return full, fewer
+
+
+def test_bfloat16_keeps_the_scores_of_ulhe_on_usps_and_moves_them_on_mnist_test() -> None:
+    """One of three seeds ends nine points higher there: another solution, as another seed would find."""
+    assert not moved(*compared("usps"))
+    assert moved(*compared("mnist-test"))
+
+
+def test_no_record_was_made_with_fewer_bits_unless_its_scores_were_seen_not_to_move() -> None:
+    seen = {("ulhe", "usps"), ("ulhe-ae", "usps")}
+    made = [record for record in Store(REPOSITORY / "results").valid() if record.precision != FULL]
+    assert {(record.run["method"], record.run["dataset"]) for record in made} <= seen

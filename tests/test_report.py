@@ -16,7 +16,6 @@ from recluster.report.card import hours
 from recluster.report.figure import DRAWERS, tiles
 from recluster.report.page import Html, departures
 from recluster.report.toys import TOYS
-from recluster.run import execute, missing
 from recluster.spec import InputError
 from recluster.store import Store
 
@@ -37,16 +36,9 @@ USUAL = {"dcss": "DCSS", "dcss.mnet": "MNet", "dynae": "DynAE", "ulhe": "ULHE-DC
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(filled):
     """Records of the tiny runs at smoke scale."""
-    root = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recluster.run.CACHE", root / "weights")
-        filled = Store(root / "results")
-        claim = replace(CLAIMS["pcx.table6"], plan={"smoke": {"digits": TINY}})
-        for run in missing(claim.runs("smoke"), filled):
-            assert execute(run, filled).status == "finished"
-    return filled
+    return filled(replace(CLAIMS["pcx.table6"], plan={"smoke": {"digits": TINY}}).runs("smoke"))
 
 
 @pytest.fixture

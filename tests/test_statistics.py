@@ -13,7 +13,6 @@ from recluster.papers.suite import methods
 from recluster.parts import pretraining
 from recluster.report import cost, differences, open_page, protocol, statistics
 from recluster.report.contrasts import CONTRASTS
-from recluster.run import execute, missing
 from recluster.spec import InputError, Run
 from recluster.store import Store
 
@@ -153,20 +152,13 @@ def test_labels_are_spread_in_order_and_stay_below_the_top():
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(filled):
     """Two seeds of the rows, but for IDEC, which has one."""
-    root = tmp_path_factory.mktemp("statistics")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recluster.run.CACHE", root / "weights")
-        filled = Store(root / "results")
-        runs = [
-            Run(config=config, dataset="digits", seed=seed, scale="smoke")
-            for row, config in ROWS.items()
-            for seed in ((0,) if row == "IDEC" else (0, 1))
-        ]
-        for run in missing(runs, filled):
-            assert execute(run, filled).status == "finished"
-    return filled
+    return filled(
+        Run(config=config, dataset="digits", seed=seed, scale="smoke")
+        for row, config in ROWS.items()
+        for seed in ((0,) if row == "IDEC" else (0, 1))
+    )
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isnan, log
+from math import isnan
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -232,14 +232,6 @@ def uniformity(vectors: ArrayLike | Tensor) -> float:
     return 4 * hyperspherical_energy(vectors)
 
 
-def class_rows(y: ArrayLike | Tensor, each: int) -> NDArray[np.int64]:
-    """Row numbers of the first `each` samples of each class of y (n,), class by class (ULHE, Fig. 3)."""
-    classes = integers("y", y)
-    if each < 1:
-        raise InputError(f"each must be 1 or more samples of a class, got {each}")
-    return np.concatenate([np.flatnonzero(classes == one)[:each] for one in np.unique(classes)])
-
-
 def cosines(z: ArrayLike | Tensor) -> Tensor:
     """Cosines (n, n) between the rows of z (n, d) (ULHE, Figure 3); 0 for a row of zeros."""
     directions = unit(rows("z", z))
@@ -310,30 +302,6 @@ def neighbours(q: ArrayLike | Tensor, similar: float) -> Tensor:
                 adjacent.fill_diagonal_(False)  # nobody is a neighbour of their own
             counts[some] += adjacent.sum(1)
     return counts
-
-
-# --- any clustering -----------------------------------------------------------------------------
-
-
-class Sizes(NamedTuple):
-    """The sizes (k,) of clusters, and what sums them up."""
-
-    counts: NDArray[np.int64]
-    empty: int
-    largest: float  # share of all samples
-    smallest: float  # share of all samples, 0 with an empty cluster
-    entropy: float  # of the shares over log k: 1 if all are equal, 0 if one cluster has all
-
-
-def cluster_sizes(labels: ArrayLike | Tensor, k: int) -> Sizes:
-    """Sizes of k clusters from labels (n,)."""
-    if k < 2:
-        raise InputError(f"k must be 2 or more, got {k}")
-    counts = np.bincount(integers("labels", labels, k=k), minlength=k)
-    shares = counts / counts.sum()
-    some = shares[shares > 0]
-    entropy = min(1.0, abs(float((some * np.log(some)).sum())) / log(k))
-    return Sizes(counts, int((counts == 0).sum()), float(shares.max()), float(shares.min()), entropy)
 
 
 # --- what may come in ---------------------------------------------------------------------------

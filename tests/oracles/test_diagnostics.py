@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
-from math import isnan, log, nan, sqrt
+from math import isnan, nan, sqrt
 
 import numpy as np
 import pytest
@@ -397,15 +397,6 @@ def test_the_cosine_of_zero_is_zero():
     assert diagnostics.cosines([[0, 0], [3, 4]]).tolist() == [[0, 0], [0, 1]]
 
 
-@quick
-@given(st.lists(st.integers(-2, 3), min_size=1, max_size=30), st.integers(1, 6))
-def test_ulhe_figure_3_takes_as_many_of_every_class_in_order(y, each):
-    expected = []
-    for one in sorted(set(y)):
-        expected += [i for i in range(len(y)) if y[i] == one][:each]
-    assert diagnostics.class_rows(y, each).tolist() == expected
-
-
 # --- DCSS: assignments and pairs ----------------------------------------------------------------
 
 
@@ -483,27 +474,6 @@ def test_pairs_are_those_of_training():
     assert pairs.neither > 0
 
 
-# --- any clustering -----------------------------------------------------------------------------
-
-
-@quick
-@given(st.integers(2, 6), st.data())
-def test_cluster_sizes(k, draw):
-    labels = draw.draw(st.lists(st.integers(0, k - 1), min_size=1, max_size=30))
-    sizes = diagnostics.cluster_sizes(torch.tensor(labels), k)
-    counts = [labels.count(j) for j in range(k)]
-    assert sizes.counts.tolist() == counts
-    assert sizes.empty == counts.count(0)
-    shares = [one / len(labels) for one in counts]
-    assert (sizes.largest, sizes.smallest) == (max(shares), min(shares))
-    entropy = -sum(one * log(one) for one in shares if one > 0) / log(k)
-    assert sizes.entropy == pytest.approx(entropy, abs=1e-12)
-    assert 0 <= sizes.entropy <= 1
-    renamed = diagnostics.cluster_sizes([k - 1 - one for one in labels], k)
-    assert sizes[1:4] == renamed[1:4]
-    assert diagnostics.cluster_sizes(list(range(k)), k).entropy == pytest.approx(1)
-
-
 # --- nonsense -----------------------------------------------------------------------------------
 
 LINEAR = Learner(encoder=nn.Linear(2, 2), decoder=nn.Linear(2, 2), centroids=torch.eye(2))
@@ -532,16 +502,12 @@ X, Q = torch.rand(4, 2), torch.eye(3)
         (lambda: diagnostics.cosines([["a", "b"]]), "z must be rows of numbers"),
         (lambda: diagnostics.cosines(torch.rand(0, 2)), "n and d 1 or more"),
         (lambda: diagnostics.hyperspherical_energy([[nan, 1]]), "vectors must be finite"),
-        (lambda: diagnostics.class_rows([], 2), "y must be a row of integers"),
-        (lambda: diagnostics.class_rows([1], 0), "each must be 1 or more"),
         (lambda: diagnostics.residuals(2 * Q), "probabilities that sum to 1"),
         (lambda: diagnostics.residuals([[1.5, -0.5]]), "probabilities that sum to 1"),
         (lambda: diagnostics.residual_histogram(Q, 0), "1 bin or more"),
         (lambda: diagnostics.pairs(Q, 0.2, 0.8), "0 <= dissimilar <= similar <= 1"),
         (lambda: diagnostics.pairs(Q, nan, 0), "0 <= dissimilar <= similar <= 1"),
         (lambda: diagnostics.neighbours(Q, 1.5), r"similar must be in \[0, 1\], got 1.5"),
-        (lambda: diagnostics.cluster_sizes([0, -1], 2), "from 0 to 1, got -1 to 0"),
-        (lambda: diagnostics.cluster_sizes([0], 1), "k must be 2 or more, got 1"),
     ],
 )
 def test_nonsense_is_refused(wrong, message):

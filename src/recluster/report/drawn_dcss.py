@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from recluster.diagnostics import residual_histogram
 from recluster.methods import dcss
 from recluster.papers import find
+from recluster.report.band import band
 from recluster.report.measures import objective, start_of
 from recluster.store import Record, Store
 
@@ -42,7 +43,7 @@ def first_phase(found: Found, store: Store) -> Figure:
     figure, axes = panels(3)
     for (_, dataset), records in found.items():
         for panel, (title, curve) in zip(axes, curves.items(), strict=True):
-            _band(panel, [curve(record) for record in records], dataset)
+            band(panel, [curve(record) for record in records], dataset)
             panel.set(title=title, xlabel="epoch")
     axes[-1].legend()
     return figure
@@ -54,7 +55,7 @@ def second_phase(found: Found, store: Store, curves: Mapping[str, Sequence[str]]
     for (_, dataset), records in found.items():
         for panel, (title, names) in zip(axes, curves.items(), strict=True):
             sums = [np.sum([record.curves[name] for name in names], axis=0) for record in records]
-            _band(panel, sums, dataset)
+            band(panel, sums, dataset)
             panel.set(title=title, xlabel="epoch of the second phase")
             panel.axvline(records[0].run["config"]["guided_epochs"] + 0.5, **MARK)
     axes[-1].legend()
@@ -79,7 +80,7 @@ def both_phases(found: Found, store: Store) -> Figure:
     figure, axes = panels(len(found))
     for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
         epochs, config = records[0].scored["epoch"], records[0].run["config"]
-        _band(panel, [record.scored["acc"] for record in records], "ours", epochs)
+        band(panel, [record.scored["acc"] for record in records], "ours", epochs)
         ends = {"DCSS_u": config["centring_epochs"], "DCSS": epochs[-1]}
         for row, epoch in ends.items():
             value = printed("dcss.table1", row, dataset, "acc")
@@ -217,14 +218,6 @@ def panels(columns: int, size: tuple[float, float] = (3.2, 2.7)) -> tuple[Figure
         1, columns, figsize=(width * columns, height), squeeze=False, layout="constrained"
     )
     return figure, list(axes[0])
-
-
-def _band(axes: Axes, curves: Sequence[Any], label: str, x: Sequence[float] | None = None) -> None:
-    """The seeds' mean, and the range between the lowest and the highest."""
-    values = np.array(curves)
-    epochs = np.arange(1, values.shape[1] + 1) if x is None else np.array(x)
-    (line,) = axes.plot(epochs, values.mean(0), label=label, lw=1.4)
-    axes.fill_between(epochs, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, lw=0)
 
 
 DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {

@@ -19,6 +19,7 @@ from sklearn.manifold import TSNE
 
 from recluster.papers.claim import Claim
 from recluster.report import drawn_dcss, drawn_dcss_appendix, drawn_dynae, drawn_secu, drawn_ulhe
+from recluster.report.band import band
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 
@@ -121,7 +122,7 @@ def accuracy(found: Found, store: Store) -> Figure:
     for (row, dataset), records in found.items():
         panel = axes[0, datasets.index(dataset)]
         curves = [record.scored for record in records]
-        _band(panel, curves[0]["epoch"], [curve["acc"] for curve in curves], row)
+        band(panel, [curve["acc"] for curve in curves], row, curves[0]["epoch"])
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
     axes[0, 0].legend()
     return figure
@@ -138,7 +139,7 @@ def losses(found: Found, store: Store) -> Figure:
     for (_, dataset), records in found.items():
         for panel, (name, title) in zip(axes[0], names.items(), strict=True):
             curves = [record.curves[name] for record in records]
-            _band(panel, range(1, len(curves[0]) + 1), curves, dataset)
+            band(panel, curves, dataset)
             panel.axvline(records[0].run["config"]["burn_in"], color="0.6", lw=0.8, ls="--")
             panel.set(title=title, xlabel="epoch")
     for panel in axes[0, :2]:
@@ -229,13 +230,6 @@ def _columns(
         gridspec_kw={"height_ratios": heights} if heights else None,
     )
     return figure, axes
-
-
-def _band(axes: Axes, x: Any, curves: list[list[float]], label: str) -> None:
-    """The seeds' mean, and the range between the lowest and the highest."""
-    values = np.array(curves)
-    (line,) = axes.plot(x, values.mean(0), label=label, lw=1.4)
-    axes.fill_between(x, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, lw=0)
 
 
 def _by_dataset(found: Found) -> list[tuple[tuple[str, str], list[Record]]]:
