@@ -11,7 +11,7 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 
-from recluster import diagnostics, fingerprint
+from recluster import diagnostics, fingerprint, metrics
 from recluster import run as runner
 from recluster.data import Dataset, content_checksum, formats
 from recluster.methods import dcn, dynae, idec
@@ -25,7 +25,7 @@ from recluster.report.drawn_dynae import DRAWERS, angles, balance
 from recluster.report.measures import central_classes, measure
 from recluster.report.toys import dynae as toy
 from recluster.run import current, diagnosed, execute, missing
-from recluster.spec import Config, InputError, Run
+from recluster.spec import SCALES, Config, InputError, Run
 from recluster.store import FINISHED, Record, Store
 
 N = 130
@@ -94,7 +94,7 @@ def test_a_watched_run_trains_as_one_that_is_not(config, tmp_path, monkeypatch):
         assert record.status == FINISHED, record.error
         found[watched] = record, store.arrays(record)
     (with_it, arrays), (without, plain) = found[True], found[False]
-    assert {*with_it.scored} - {*without.scored} == {*diagnostics.ANGLES}
+    assert {*with_it.scored} - {*without.scored} == {*diagnostics.asked_of(config.method)}
     for name in diagnostics.ANGLES:
         assert len(with_it.scored[name]) == len(with_it.scored["epoch"])
         assert all(-1 <= value <= 1 for value in with_it.scored[name])
@@ -126,6 +126,24 @@ def test_angles_are_those_of_the_functions_and_zero_without_a_gradient():
     assert diagnostics.angles(model, x, Y) == dict.fromkeys(diagnostics.ANGLES, 0.0)
 
 
+def test_each_part_is_scored_as_if_it_were_all_the_data():
+    torch.manual_seed(0)
+    x = torch.from_numpy(X)
+    model = dynae.Model(AE.autoencoder((1, 8, 8)), x, 10, DYNAE)
+    model.thresholds.copy_(torch.tensor([0.0, 0.05]))
+    doubtful = model.conflicted(x).numpy()
+    labels = model.assign(x).argmax(1)
+    found = diagnostics.apart(model, x, Y, labels)
+    for name, part in (("unconflicted", ~doubtful), ("conflicted", doubtful)):
+        scores = metrics.scores(Y[part], labels.numpy()[part])
+        assert [found[f"{kind}_{name}"] for kind in ("acc", "nmi")] == [scores["acc"], scores["nmi"]]
+    assert found["acc_unconflicted"] != found["acc_conflicted"]
+    model.thresholds.fill_(-2.0)  # nobody is in doubt
+    sure = diagnostics.apart(model, x, Y, labels)
+    assert sure["acc_unconflicted"] == metrics.accuracy(Y, labels)
+    assert (sure["acc_conflicted"], sure["nmi_conflicted"]) == (0, 0)
+
+
 def test_angles_of_unknown_losses_are_refused():
     with pytest.raises(InputError, match="of dynae, dcn and idec, not of torch"):
         diagnostics.learner_of(torch.nn.Linear(2, 2))
@@ -133,7 +151,7 @@ def test_angles_of_unknown_losses_are_refused():
 
 def test_a_run_is_watched_where_a_claim_asks_for_angles():
     asking = [CLAIMS["dynae.randomness"], CLAIMS["dynae.drift"]]
-    for scale in ("smoke", "paper"):
+    for scale in SCALES:
         for run in [run for claim in asking for run in claim.runs(scale, 1)]:
             assert diagnosed(run)
             assert run.start is not None
@@ -149,7 +167,7 @@ def test_a_record_without_the_angles_asked_for_is_made_again(tmp_path, monkeypat
     monkeypatch.setattr(runner, "diagnosed", lambda run: run.method == "dynae")
     assert not current(old, run)
     assert missing([run], store) == [run]
-    with pytest.raises(InputError, match="before angles of gradients were kept; run it again"):
+    with pytest.raises(InputError, match="before delta_fr was kept; run it again"):
         measure(old, store, "delta_fr_mean", {})
 
 
@@ -180,6 +198,26 @@ def test_angles_by_hand(tmp_path):
     values = {"fr_start": 0.1, "fr_mean": 0.2, "fr_end": 0.3, "fr_rise": 0.2}
     for name, value in {**values, "fd_mean": -0.3, "fd_largest": -0.1}.items():
         assert measure(one, store, f"delta_{name}", {}) == pytest.approx(value)
+
+
+def test_the_parts_course_by_hand(tmp_path):
+    scored = {
+        "epoch": [1, 2, 4, 5],
+        "acc_unconflicted": [0.0, 0.9, 0.8, 0.7],
+        "nmi_unconflicted": [0.0, 0.5, 0.6, 0.6],
+        "acc_conflicted": [0.5, 0.4, 0.3, 0.0],
+        "nmi_conflicted": [0.2, 0.0, 0.0, 0.0],
+    }
+    one, store = record(DYNAE, scored=scored), Store(tmp_path)
+    one = replace(one, curves={"conflicted": [1.0, 0.5, 0.3, 0.1, 0.0]})
+    assert measure(one, store, "acc_unconflicted_mostly", {}) == 0.8
+    assert measure(one, store, "acc_unconflicted_rise", {}) == pytest.approx(-0.2)
+    assert measure(one, store, "nmi_unconflicted_rise", {}) == pytest.approx(0.1)
+    assert measure(one, store, "acc_conflicted_rise", {}) == pytest.approx(-0.2)
+    with pytest.raises(InputError, match="no two scored epochs in which nmi_conflicted"):
+        measure(one, store, "nmi_conflicted_rise", {})
+    with pytest.raises(InputError, match="never are more than 80%"):
+        measure(replace(one, curves={"conflicted": [1.0] * 5}), store, "acc_unconflicted_mostly", {})
 
 
 def test_bars_stand_for_printed_and_for_our_mean_seconds(tmp_path):

@@ -33,6 +33,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, one_hot
 
+from recluster import metrics
 from recluster.methods import dcn, dynae, idec
 from recluster.parts.assignment import sharpened, squared_distances, student_t
 from recluster.parts.batches import EVALUATION_SIZE, evaluating, in_batches
@@ -40,6 +41,7 @@ from recluster.parts.hypersphere import energy, unit
 from recluster.spec import InputError, one_of
 
 ANGLES = ("delta_fr", "delta_fd")
+APART = ("acc_unconflicted", "nmi_unconflicted", "acc_conflicted", "nmi_conflicted")
 Edges = NDArray[np.float64]
 Losses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Two losses, each summed over a batch, of the samples' row numbers (b,) and embedding z (b, d)."""
@@ -148,6 +150,37 @@ def angles(model: nn.Module, x: Tensor, y: ArrayLike | Tensor) -> dict[str, floa
     doubtful = in_batches(model.conflicted, x, model) if isinstance(model, dynae.Model) else None
     found = (feature_randomness(learner, x, y, doubtful), feature_drift(learner, x, doubtful))
     return {name: 0.0 if isnan(one) else one for name, one in zip(ANGLES, found, strict=True)}
+
+
+def apart(
+    model: dynae.Model, x: Tensor, y: ArrayLike | Tensor, labels: ArrayLike | Tensor
+) -> dict[str, float]:
+    """`APART`: ACC and NMI of those of x (n, ...) that DynAE does not doubt now, and of those it does.
+
+    y and labels are (n,). A part is scored as if it were all the data (Figure 10 does not say), 0 while
+    it is empty.
+    """
+    classes, clusters = integers("y", y, len(x)), integers("labels", labels, len(x))
+    doubtful = in_batches(model.conflicted, x, model).cpu().numpy()
+    found: dict[str, float] = dict.fromkeys(APART, 0.0)
+    for name, part in (("unconflicted", ~doubtful), ("conflicted", doubtful)):
+        if part.any():
+            found[f"acc_{name}"] = metrics.accuracy(classes[part], clusters[part])
+            found[f"nmi_{name}"] = metrics.nmi(classes[part], clusters[part])
+    return found
+
+
+def watched(
+    model: nn.Module, x: Tensor, y: ArrayLike | Tensor, labels: ArrayLike | Tensor
+) -> dict[str, float]:
+    """All that is asked of a model in training beside its scores: `ANGLES`, and of DynAE `APART`."""
+    found = angles(model, x, y)
+    return found | apart(model, x, y, labels) if isinstance(model, dynae.Model) else found
+
+
+def asked_of(method: str) -> tuple[str, ...]:
+    """The names in `watched` of a model of this method."""
+    return ANGLES + APART if method == "dynae" else ANGLES
 
 
 def learner_of(model: nn.Module) -> Learner:

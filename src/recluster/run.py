@@ -30,6 +30,7 @@ from recluster import __version__, diagnostics, fingerprint, metrics
 from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
 from recluster.papers import CLAIMS
+from recluster.papers.claim import Claim
 from recluster.parts.precision import FULL, check_precision, formed_in
 from recluster.parts.randomness import isolated
 from recluster.spec import Config, InputError, Run, Step
@@ -319,7 +320,8 @@ class Observer:
             self.scored.setdefault(name, []).append(value)
         self.arrays["labels"] = labels.astype(np.uint16)
         if self.diagnosed:
-            for name, value in diagnostics.angles(step.modules["model"], self.x, self.data.y).items():
+            found = diagnostics.watched(step.modules["model"], self.x, self.data.y, labels)
+            for name, value in found.items():
                 self.scored.setdefault(name, []).append(value)
 
     def score_last(self) -> None:
@@ -349,13 +351,18 @@ class Observer:
 
 
 def diagnosed(run: Run) -> bool:
-    """Whether a claim asks what the gradients do in runs of this method, on this data, at this scale."""
+    """Whether a claim asks for more than the scores of this run, whatever its seed."""
     return any(
-        (config.method, dataset) == (run.method, run.dataset)
+        (config, dataset) == (run.config, run.dataset) and row in _watched_rows(claim)
         for claim in CLAIMS.values()
-        if any(cell.metric.startswith(diagnostics.ANGLES) for cell in claim.cells)
-        for _, dataset, config in claim.planned(run.scale)
+        for row, dataset, config in claim.planned(run.scale)
     )
+
+
+def _watched_rows(claim: Claim) -> set[str]:
+    """The rows of which the claim asks what only a model in training can tell."""
+    watched = diagnostics.ANGLES + diagnostics.APART
+    return {cell.row for cell in claim.cells if cell.metric.startswith(watched)}
 
 
 def kept_start(run: Run, store: Store) -> Start | None:
@@ -388,7 +395,9 @@ def kept_weights(run: Run, record: Record) -> Weights | None:
 
 def current(record: Record, run: Run) -> bool:
     """Whether the record is a finished one that still speaks for the code and has all that is asked."""
-    if record.status != FINISHED or (diagnosed(run) and not {*diagnostics.ANGLES} <= {*record.scored}):
+    if record.status != FINISHED:
+        return False
+    if diagnosed(run) and not {*diagnostics.asked_of(run.method)} <= {*record.scored}:
         return False
     return fingerprint.current(record.run["config"], record.fingerprint, run.config)
 

@@ -39,6 +39,19 @@ def stated(rows: Iterable[str]) -> Plans:
     return plan(dict.fromkeys(rows, "DynAE"))
 
 
+def on_mnist_test(plans: Plans) -> Plans:
+    """The same but for the laptop scale, where only MNIST-test is watched in training."""
+    return plans | {"laptop": {"mnist-test": plans["laptop"]["mnist-test"]}}
+
+
+def joined(first: Plans, second: Plans) -> Plans:
+    """The rows of both."""
+    return {
+        scale: {data: rows | second[scale].get(data, {}) for data, rows in sets.items()}
+        for scale, sets in first.items()
+    }
+
+
 BESIDE = plan(
     {"K-Means": "k-means", "LSNMF": "NMF", "AE + K-Means": "AE + k-means", "RBF K-Means": "RBF k-means"}
     | same("GMM", "AC", "SC", "DCN", "DEC", "IDEC", "VaDE", "DynAE")
@@ -247,12 +260,13 @@ STATEMENTS_10 = (
     ("NMI of all samples increases", "nmi_rise", ">", 0.0),
     ("it too does so smoothly", "nmi_largest_drop", "<=", 0.01),
 )
-APART = {
-    "ACC of the unconflicted samples": "> 0.998",
-    "NMI of the unconflicted samples": "decreases slowly",
-    "ACC of the conflicted samples": "decreases",
-    "NMI of the conflicted samples": "decreases",
-}
+STATEMENTS_10_APART = (
+    ("the unconflicted are right when they are 80% of all", "acc_unconflicted_mostly", ">", 0.998),
+    ("ACC of the unconflicted decreases", "acc_unconflicted_rise", "<", 0.0),
+    ("NMI of the unconflicted decreases", "nmi_unconflicted_rise", "<", 0.0),
+    ("ACC of the conflicted decreases", "acc_conflicted_rise", "<", 0.0),
+    ("NMI of the conflicted decreases", "nmi_conflicted_rise", "<", 0.0),
+)
 
 FIGURE_10 = Claim(
     id="dynae.figure10",
@@ -261,21 +275,20 @@ FIGURE_10 = Claim(
     cells=tuple(Cell(row="DynAE, ACC", dataset=data, metric="acc") for data in PRINTED)
     + tuple(
         Cell(row=row, dataset=data, metric=metric, bound=Bound(comparison=comparison, value=value))
-        for row, metric, comparison, value in STATEMENTS_10
+        for row, metric, comparison, value in (*STATEMENTS_10, *STATEMENTS_10_APART)
         for data in PRINTED
-    )
-    + tuple(
-        Cell(row=row, dataset="mnist", metric=row.lower().replace(" ", "_"), mark=mark)
-        for row, mark in APART.items()
     ),
-    plan=stated(["DynAE, ACC", *(row for row, *_ in STATEMENTS_10)]),
+    plan=joined(
+        stated(["DynAE, ACC", *(row for row, *_ in STATEMENTS_10)]),
+        on_mnist_test(stated(row for row, *_ in STATEMENTS_10_APART)),
+    ),
     unit=1,
-    needs=dict.fromkeys(APART, "needs scores of the conflicted and of the other samples over training"),
     drawing="rises",
     note=(
         "The text speaks of MNIST, at iteration 4000 for the 99.8%, and says that the other data sets "
         "show the same; Figure 28, in the appendix on Fashion, is headed MNIST (Y7). A drop is the "
-        "largest between two scored epochs; 0.01 is our reading of smooth."
+        "largest between two scored epochs; 0.01 is our reading of smooth. Each part is scored as if it "
+        "were all the data, from the first to the last scored epoch in which it has samples."
     ),
 )
 
@@ -292,8 +305,7 @@ ORDER = Cell(
     metric="delta_mean",
     mark="DynAE, ADEC, DC* and IDEC*",
 )
-# Not at laptop scale: its records are older than this measure, and all would be made again.
-ANGLED = {s: sets for s, sets in plan(same("DC*", "IDEC*", "DynAE")).items() if s != "laptop"}
+ANGLED = on_mnist_test(plan(same("DC*", "IDEC*", "DynAE")))
 
 FEATURE_RANDOMNESS = Claim(
     id="dynae.randomness",

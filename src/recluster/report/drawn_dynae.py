@@ -26,6 +26,7 @@ Found = Mapping[tuple[str, str], list[Record]]
 Drawer = Callable[[Found, Store], Figure]
 
 PRINTED: Any = {"color": "0.45", "lw": 1.1, "ls": ":"}
+PARTS = {"unconflicted": "--", "conflicted": "-."}
 NAMES = {"acc": "ACC", "nmi": "NMI", "delta_fr": "$\\Delta_{FR}$", "delta_fd": "$\\Delta_{FD}$"}
 
 
@@ -97,7 +98,10 @@ def dynamics(found: Found, store: Store) -> Figure:
 
 
 def scores(found: Found, store: Store, printed: Mapping[tuple[str, str], float]) -> Figure:
-    """Figures 10 and 14 to 16: ACC and NMI of all samples; `printed` is of (data set, metric)."""
+    """Figures 10 and 14 to 16: ACC and NMI of all samples; `printed` is of (data set, metric).
+
+    Where records tell them apart, the unconflicted and the conflicted samples have lines of their own.
+    """
     datasets = _datasets(found)
     figure, axes = _panels(len(datasets), 2, (3.9, 2.5), sharey=True)
     for panels, dataset in zip(axes, datasets, strict=True):
@@ -106,6 +110,9 @@ def scores(found: Found, store: Store, printed: Mapping[tuple[str, str], float])
             for colour, record, name in _lines(here, by_row=True):
                 label = name and name.partition(",")[0]
                 _course(panel, record, metric, color=colour, lw=1.3, label=label)
+                for part, style in PARTS.items():
+                    if f"{metric}_{part}" in record.scored:
+                        _course(panel, record, f"{metric}_{part}", color=colour, lw=0.9, ls=style)
             if (value := printed.get((dataset, metric))) is not None:
                 panel.axhline(value, **PRINTED, label="printed")
             panel.set(title=f"{NAMES[metric]}, {dataset}", ylim=(0, 1.02))

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import curve_fit
 from sklearn.metrics import silhouette_score
 
-from recluster.diagnostics import largest_shares
+from recluster.diagnostics import APART, largest_shares
 from recluster.spec import InputError, one_of
 from recluster.store import Array, Record, Store, read
 
@@ -258,11 +258,35 @@ def _rise(record: Record, score: str) -> float:
     return record.scored[score][-1] - record.scored[score][0]
 
 
-def _angle(record: Record, name: str) -> Array:
-    """Delta_FR or Delta_FD at the scored epochs."""
+def _watched(record: Record, name: str) -> Array:
+    """One of `recluster.diagnostics.watched` at the scored epochs."""
     if name not in record.scored:
-        raise Unmeasured(f"{record.key} was made before angles of gradients were kept; run it again")
+        raise Unmeasured(f"{record.key} was made before {name} was kept; run it again")
     return np.array(record.scored[name])
+
+
+def _shares(record: Record) -> Array:
+    """Of DynAE's conflicted samples among all, at the scored epochs."""
+    epochs = np.array(record.scored["epoch"], dtype=int)
+    shares: Array = np.array(record.curves["conflicted"])[epochs - 1]
+    return shares
+
+
+def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
+    """ACC of the unconflicted when first they are more than four fifths of all."""
+    values, certain = _watched(record, "acc_unconflicted"), _shares(record) < 0.2
+    if not certain.any():
+        raise Unmeasured(f"{record.key}: never are more than 80% of its samples unconflicted")
+    return float(values[certain.argmax()])
+
+
+def _part_rise(record: Record, store: Store, variant: Variant, name: str) -> float:
+    """What a score of the conflicted, or of the others, gains while there are any of them."""
+    values = _watched(record, name)
+    there = values[values > 0]
+    if len(there) < 2:
+        raise Unmeasured(f"{record.key} has no two scored epochs in which {name} is of any sample")
+    return float(there[-1] - there[0])
 
 
 def _largest_drop(record: Record, score: str) -> float:
@@ -383,12 +407,14 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
     "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
-    "delta_fr_start": lambda r, s, v: _angle(r, "delta_fr")[0],
-    "delta_fr_mean": lambda r, s, v: _angle(r, "delta_fr").mean(),
-    "delta_fr_end": lambda r, s, v: _angle(r, "delta_fr")[-1],
-    "delta_fr_rise": lambda r, s, v: _angle(r, "delta_fr")[-1] - _angle(r, "delta_fr")[0],
-    "delta_fd_mean": lambda r, s, v: _angle(r, "delta_fd").mean(),
-    "delta_fd_largest": lambda r, s, v: _angle(r, "delta_fd").max(),
+    "delta_fr_start": lambda r, s, v: _watched(r, "delta_fr")[0],
+    "delta_fr_mean": lambda r, s, v: _watched(r, "delta_fr").mean(),
+    "delta_fr_end": lambda r, s, v: _watched(r, "delta_fr")[-1],
+    "delta_fr_rise": lambda r, s, v: _watched(r, "delta_fr")[-1] - _watched(r, "delta_fr")[0],
+    "delta_fd_mean": lambda r, s, v: _watched(r, "delta_fd").mean(),
+    "delta_fd_largest": lambda r, s, v: _watched(r, "delta_fd").max(),
+    "acc_unconflicted_mostly": _mostly_certain,
+    **{f"{name}_rise": partial(_part_rise, name=name) for name in APART},
     "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
     "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
     "conflicted_largest_rise": _conflicted_largest_rise,
