@@ -89,11 +89,12 @@ def test_printed_sizes_are_of_50_000_images_and_keep_their_bound_but_for_gamma_1
         (secu.TABLE_3, "batch_size", [32, 64, 128, 256]),
     ],
 )
-def test_the_ablations_change_one_setting_at_paper_scale(claim, field, values):
-    planned = {row: config for row, _, config in claim.planned("paper")}
+@pytest.mark.parametrize(("scale", "data"), [("laptop", "usps"), ("paper", "cifar10-jpeg")])
+def test_the_ablations_change_one_setting(scale, data, claim, field, values):
+    planned = {row: config for row, name, config in claim.planned(scale) if name == data}
     assert [getattr(config, field) for config in planned.values()] == values
     assert list(planned) == list(rows(claim))
-    default = methods("paper")["SeCu"]
+    default = methods(scale)["SeCu"]
     assert all(replace(default, **{field: getattr(c, field)}) == c for c in planned.values())
     assert default in planned.values()
 
@@ -107,10 +108,11 @@ def test_ten_different_runs_serve_all_claims_at_paper_scale():
     assert len(configs) == 10
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop"])
-def test_the_smaller_scales_have_the_suites_one_run(scale):
+@pytest.mark.parametrize(("scale", "data"), [("smoke", "digits"), ("laptop", "mnist-test")])
+def test_the_other_data_have_the_suites_one_run(scale, data):
     for claim in secu.CLAIMS:
-        assert {config for _, _, config in claim.planned(scale)} <= {methods(scale)["SeCu"]}
+        configs = {config for _, name, config in claim.planned(scale) if name == data}
+        assert configs <= {methods(scale)["SeCu"]}
 
 
 @pytest.mark.parametrize("claim", [*TABLES, secu.SIZES])
@@ -164,7 +166,7 @@ def test_every_bound_on_the_sizes_is_its_runs_own(scale):
     bounds = {cell.row: cell.bound.value for cell in secu.SIZES.cells}
     planned = {row: config.lower_ratio for row, _, config in secu.SIZES.planned(scale)}
     assert planned == {row: bounds[row] for row in planned}
-    assert len(planned) == (4 if scale == "paper" else 1)
+    assert len(planned) == (1 if scale == "smoke" else 4)
 
 
 @settings(max_examples=20, deadline=None)

@@ -16,6 +16,7 @@ Plans = dict[str, dict[str, dict[str, Config]]]
 
 RUNS = {scale: cast(secu.Config, methods(scale)["SeCu"]) for scale in SCALES}
 DATA = {"smoke": ("digits",), "laptop": ("mnist-test", "usps"), "paper": ("cifar10-jpeg",)}
+SWEPT = ("usps", "cifar10-jpeg")  # the smallest, and the paper's
 NEEDS = {"cifar10": "needs CIFAR-10 itself; ours is a copy compressed as JPEG, shown as cifar10-jpeg"}
 
 DIMENSIONS = {str(value): {"embedding_size": value} for value in (64, 128, 256, 512)}
@@ -24,13 +25,18 @@ BATCHES = {str(value): {"batch_size": value} for value in (32, 64, 128, 256)}
 
 
 def ablation(values: Mapping[str, Mapping[str, Any]], default: str) -> Plans:
-    """Row to changed settings at paper scale; the smaller scales have the row of the default alone."""
-    plans: Plans = {}
-    for scale, names in DATA.items():
-        rows = values if scale == "paper" else {default: values[default]}
-        configs: dict[str, Config] = {row: replace(RUNS[scale], **rows[row]) for row in rows}
-        plans[scale] = dict.fromkeys(names, configs)
-    return plans
+    """Row to changed settings where `SWEPT` says so, elsewhere the row of the default alone."""
+    return {
+        scale: {
+            name: {
+                row: replace(RUNS[scale], **changes)
+                for row, changes in values.items()
+                if row == default or name in SWEPT
+            }
+            for name in names
+        }
+        for scale, names in DATA.items()
+    }
 
 
 def stated(*rows: str) -> Plans:
