@@ -20,10 +20,10 @@ from recluster import fingerprint
 from recluster.data import DATASETS
 from recluster.methods import METHODS, kmeans, pcx
 from recluster.papers import CHAPTERS, CLAIMS, find, matching
-from recluster.papers.claim import COMPARISONS, SEEDS, Bound, Cell, Claim, grid
+from recluster.papers.claim import COMPARISONS, SEEDS, Bound, Calculated, Cell, Claim, bounded, grid
 from recluster.report.figure import DRAWERS
 from recluster.report.measures import FRACTIONS, MEASURES, measure
-from recluster.report.table import render, text
+from recluster.report.table import render, standing, text
 from recluster.report.verdict import STATES, Judged, as_object, best_scale, judge
 from recluster.spec import SCALES, Config, InputError, Run
 from recluster.store import FAILED, FINISHED, Record, Store
@@ -194,6 +194,8 @@ def test_a_cell_is_printed_lost_marked_or_a_statement(claim):
 def test_every_metric_that_a_run_or_a_number_needs_is_known(claim):
     own = claim.own_rows()
     for cell in claim.cells:
+        if (cell.row, cell.metric) in claim.computed:
+            continue
         if cell.printed is not None or cell.bound is not None or cell.row in own:
             assert cell.metric in SCORES | MEASURES.keys(), cell
 
@@ -517,6 +519,8 @@ def test_fractions_are_in_the_claims_unit_and_counts_are_not(store):
 @each_scale
 def test_without_records_nothing_is_obtained_and_the_way_out_is_named(claim, scale, store):
     for one in judge(claim, scale, store):
+        if one.computed:
+            continue
         assert one.obtained is None
         assert one.state in ("not run", "quoted", "lost")
         assert one.why
@@ -549,6 +553,85 @@ def test_what_stands_in_the_way_is_said(store):
     claim = replace(CLAIM, needs={"theirs": "needs their code"})
     one = look(judge(claim, "smoke", store), "theirs")
     assert (one.state, one.why) == ("not run", "needs their code")
+
+
+# --- what needs no run --------------------------------------------------------------------------
+
+THREE = Calculated(value=3.0, evidence="by hand")
+
+
+def stated(bound: Bound, **rest: Any) -> Claim:
+    """The invented claim, with a statement whose calculation gives 3."""
+    cell = Cell(row="statement", dataset="any", metric="gap", mark="O(N)", bound=bound)
+    computed = {("statement", "gap"): lambda: THREE}
+    return replace(CLAIM, cells=(cell, *CLAIM.cells), computed=computed, **rest)
+
+
+@each_scale
+@pytest.mark.parametrize(
+    ("comparison", "value", "state"), [("<=", 3.0, "agrees"), ("<", 3.0, "differs")]
+)
+def test_a_calculation_is_held_against_its_bound_at_every_scale(store, scale, comparison, value, state):
+    claim = stated(Bound(comparison=comparison, value=value))
+    one = judge(claim, scale, store)[0]
+    assert (one.state, one.computed, one.recorded) == (state, True, False)
+    assert one.obtained.mean == 3  # in no unit: the claim's is percent
+    assert (one.obtained.n, one.obtained.seeds, one.obtained.records) == (0, (), ())
+    assert one.why == "by calculation: by hand"
+    assert not store.root.exists()
+
+
+def test_a_calculation_is_no_record_of_a_scale(store):
+    claim = stated(Bound(comparison="<", value=4))
+    assert best_scale(claim, store, "laptop") == "laptop"
+    put(store, SCORED)
+    assert best_scale(claim, store, "paper") == "smoke"
+    judged = judge(claim, "smoke", store)
+    assert (judged[0].recorded, look(judged, "ours").recorded) == (False, True)
+    assert (judged[0].computed, look(judged, "ours").computed) == (True, False)
+
+
+def test_a_calculation_below_the_papers_scale_is_a_verdict_where_a_run_is_not(store):
+    claim = stated(Bound(comparison=">", value=4))
+    put(store, SCORED)
+    judged = judge(claim, "smoke", store)
+    assert (judged[0].state, look(judged, "ours").state) == ("differs", "agrees")
+    assert standing(judged[0], "smoke") == "differs"
+    assert standing(look(judged, "ours"), "smoke") == "smaller run"
+    assert standing(look(judged, "ours"), "paper") == "agrees"
+
+
+def test_a_calculation_is_told_in_every_format(store):
+    claim = stated(Bound(comparison="<", value=4))
+    judged = judge(claim, "smoke", store)
+    said = text(claim, "smoke", judged)
+    assert "O(N): < 4" in said
+    assert "3.00 (by calculation)" in said
+    assert "agrees: by calculation: by hand" in said
+    first = as_object(claim, "smoke", judged)["cells"][0]
+    assert (first["computed"], first["obtained"]["n"], first["obtained"]["records"]) == (True, 0, ())
+    line = render(claim, "smoke", judged, "csv").splitlines()[1]
+    assert line.startswith("pcx.invented,smoke,statement,any,gap,")
+    assert ",True,agrees,by calculation: by hand" in line
+    assert "O(N): < 4 \\| 3.00" in render(claim, "smoke", judged, "markdown")
+
+
+def test_a_calculation_without_a_bound_is_refused():
+    with pytest.raises(InputError, match="a calculation needs a cell with a bound"):
+        replace(CLAIM, computed={("ours", "acc"): lambda: THREE})
+
+
+def test_a_bound_is_given_to_those_that_are_named():
+    bound = Bound(comparison="<", value=1)
+    cells = bounded(CLAIM.cells, bound, {("ours", "acc"), ("other", "nmi")})
+    assert {(c.row, c.metric) for c in cells if c.bound == bound} == {("ours", "acc"), ("other", "nmi")}
+    assert [replace(cell, bound=None) for cell in cells] == list(CLAIM.cells)
+
+
+@every
+def test_what_is_calculated_is_never_run(claim):
+    assert not {row for row, _ in claim.computed} & claim.own_rows()
+    assert not {row for row, _ in claim.computed} & claim.needs.keys()
 
 
 # --- records that do not count ------------------------------------------------------------------

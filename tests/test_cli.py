@@ -17,7 +17,7 @@ from recluster.store import Store
 
 CELL_FIELDS = {
     *("row", "dataset", "metric", "variant", "printed", "printed_std", "mark", "bound"),
-    *("obtained", "state", "why"),
+    *("obtained", "computed", "state", "why"),
 }
 
 
@@ -67,6 +67,21 @@ def test_show_prints_one_json_object_with_the_promised_fields(call):
     printed = {(c["row"], c["dataset"], c["metric"]): c["printed"] for c in shown["cells"]}
     assert printed["PC-X", "mnist", "acc"] == 97.5
     assert printed["PC-X-Fix", "fashion", "nmi"] == 61.7
+
+
+def test_what_is_calculated_is_listed_shown_and_asks_for_no_run(call):
+    _, out, _ = call("list")
+    line = next(line for line in out.splitlines() if line.startswith("secu.theorem1 "))
+    assert line.endswith("1 agrees, 2 differs (3 by calculation)")
+    _, out, _ = call("show", "secu.theorem1")
+    assert "16.6 (by calculation)" in out
+    _, out, _ = call("show", "secu.theorem1", "--format", "json", "--scale", "smoke")
+    cells = json.loads(out)["cells"]
+    assert [cell["state"] for cell in cells] == ["agrees", "differs", "differs"]
+    assert all(cell["computed"] and cell["obtained"]["records"] == [] for cell in cells)
+    _, out, _ = call("status")
+    assert "secu.theorem1  3 cells by calculation, without a run" in out
+    assert "runs" not in next(line for line in out.splitlines() if "secu.theorem1" in line)
 
 
 def test_csv_and_text_carry_the_same_cells(call):

@@ -10,6 +10,7 @@ import torch
 
 from recluster.methods import secu as method
 from recluster.papers import secu
+from recluster.papers.calculated import secu as calculated
 from recluster.report import drawn_secu
 from recluster.report.toys import TOYS
 from recluster.report.toys import secu as toy
@@ -50,10 +51,10 @@ def test_the_entropys_weight_buys_evenness_with_moved_samples():
 
 
 def test_a_centre_without_a_member_rests_under_the_stable_loss_alone():
-    centres = toy.directions(6, 8)
-    u, labels = toy.cloud(centres, torch.ones(6), 40, 0.3), torch.zeros(40, dtype=torch.long)
-    stable = toy.slope(method.centre_loss, u, centres, labels)
-    standard = toy.slope(toy.standard_loss, u, centres, labels)
+    centres = calculated.directions(6, 8)
+    u, labels = calculated.cloud(centres, torch.ones(6), 40, 0.3), torch.zeros(40, dtype=torch.long)
+    stable = calculated.slope(method.centre_loss, u, centres, labels)
+    standard = calculated.slope(toy.standard_loss, u, centres, labels)
     assert stable[1:].abs().max() == 0
     assert (standard[1:].norm(dim=1) > 0).all()
     assert torch.allclose(stable[0], standard[0])
@@ -70,7 +71,7 @@ def test_the_printed_ratio_is_of_independent_centres(k):
 
 def test_descent_ends_where_eq_4_holds_and_its_iteration_need_not():
     temperature = method.Config().centre_temperature
-    descended = toy._angles(toy.descended, temperature)
+    descended = toy._angles(calculated.descended, temperature)
     iterated = toy._angles(method.optimal_centres, temperature)
     assert descended[-1] < 0.05 * descended[0]
     assert iterated[-1] > 0.5 * iterated[0]

@@ -11,6 +11,7 @@ import torch
 
 from recluster.methods import ulhe
 from recluster.papers import CLAIMS
+from recluster.papers.calculated import ulhe as calculated
 from recluster.papers.ulhe import FULL, PRINTED_WEIGHTS, SETTINGS, setting
 from recluster.parts.hypersphere import energy
 from recluster.report import drawn_ulhe
@@ -83,18 +84,18 @@ def test_points_end_on_the_circle(paths, name):
 
 @pytest.mark.parametrize("v", [1, 32])
 def test_the_exponent_does_not_move_ten_directions_in_ten_dimensions(v):
-    points = toy.arranged(10, 10, v)
+    points = calculated.arranged(10, 10, v)
     cosines = (points @ points.T)[~torch.eye(10, dtype=torch.bool)]
     assert torch.allclose(cosines, torch.tensor(-1 / 9, dtype=torch.float64), atol=2e-3)
     assert 4 * energy(points, torch.ones(10, dtype=torch.bool)).item() == pytest.approx(81, rel=1e-3)
 
 
 def test_a_large_exponent_is_local_in_three_dimensions():
-    few, many = (toy.arranged(7, 3, v) for v in (2, 32))
+    few, many = (calculated.arranged(7, 3, v) for v in (2, 32))
     everyone = torch.ones(7, dtype=torch.bool)
-    assert toy.smallest_angle(many) > toy.smallest_angle(few) + 3
+    assert calculated.smallest_angle(many) > calculated.smallest_angle(few) + 3
     assert energy(many, everyone) > 1.003 * energy(few, everyone)
-    assert toy.near_share(11, 3, 32) > 0.95 > toy.near_share(11, 3, 1)
+    assert calculated.near_share(11, 3, 32) > 0.95 > calculated.near_share(11, 3, 1)
 
 
 # --- the figures --------------------------------------------------------------------------------

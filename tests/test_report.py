@@ -120,6 +120,20 @@ def test_a_figure_without_records_says_not_run_and_how(tmp_path, name):
     assert f"recluster run {name} --scale paper" in shown.text
 
 
+@pytest.mark.parametrize("scale", ["smoke", "paper"])
+def test_a_page_shows_calculations_as_verdicts_at_any_scale(tmp_path, scale):
+    shown = open_page("secu", {"scale": scale}, Store(tmp_path))
+    text = shown.table("secu.theorem1").text
+    assert (text.count('class="state-agrees"'), text.count('class="state-differs"')) == (1, 2)
+    assert text.count("<small>by calculation</small>") == 3
+    assert "smaller" not in text
+    assert "not run" not in text
+    assert "by calculation: without a run, and the same at every scale" in text
+    assert "record:" not in text
+    assert "by calculation: <span" in shown.verdict("secu.theorem1").text
+    assert "3 of them by calculation" in shown.card("secu.theorem1", "secu.sizes").text
+
+
 def test_the_order_of_the_rows_is_computed(page):
     text = page.order("pcx.table6", "acc").text
     assert "mnist, printed: PC-X &gt; PC-X-no CI &gt; IDEC &gt; AE &gt; PC-X-Fix" in text

@@ -13,8 +13,9 @@ import pytest
 
 from recluster.fingerprint import fingerprint
 from recluster.methods import kmeans
-from recluster.papers.claim import Cell, Claim
-from recluster.report import site, status
+from recluster.papers import CLAIMS
+from recluster.papers.claim import Bound, Calculated, Cell, Claim
+from recluster.report import open_page, site, status
 from recluster.report.records import listing
 from recluster.report.scoreboard import bar, scoreboard, short_name
 from recluster.report.table import as_html, download
@@ -114,8 +115,44 @@ def test_a_smaller_run_draws_no_verdict_in_any_table(store):
 def test_the_headline_counts(store):
     text = scoreboard("paper", store).headline().text
     assert "1 claims with <b>6</b> numbers" in text
-    assert "<b>2</b> of them are re-run as printed: <b>1</b> agree, <b>1</b> differ" in text
+    assert (
+        "<b>2</b> of them are tested, <b>2</b> re-run as printed and <b>0</b> by calculation: " in text
+    )
+    assert "<b>1</b> agree, <b>1</b> differ." in text
     assert "<b>1</b> more have a smaller run" in text
+
+
+def test_a_calculation_stands_on_the_board_as_a_verdict_of_no_scale(store, monkeypatch):
+    cell = Cell(row="statement", dataset="any", metric="gap", bound=Bound(comparison="<", value=1))
+    computed = {("statement", "gap"): lambda: Calculated(value=3.0)}
+    claim = replace(CLAIM, cells=(cell, *CLAIM.cells), computed=computed)
+    monkeypatch.setattr("recluster.report.scoreboard.CLAIMS", {claim.id: claim})
+    for scale in ("smoke", "paper"):
+        board = scoreboard(scale, store)
+        assert (board.entries[0].state, board.entries[0].level) == ("differs", "by calculation")
+    assert "<b>3</b> of them are tested, <b>2</b> re-run as printed and <b>1</b> by" in (
+        board.headline().text
+    )
+    text = board.table().text
+    assert text.count("<tr><td>") == 4
+    assert "3.00 <small>by calculation</small>" in text
+    line = held(text).iloc[0]
+    assert (line["ours"], line["scale"], line["state"]) == (3.0, "by calculation", "differs")
+
+
+def test_a_smaller_table_leaves_out_what_was_calculated(store, monkeypatch):
+    cell = Cell(row="statement", dataset="any", metric="gap", bound=Bound(comparison="<", value=1))
+    computed = {("statement", "gap"): lambda: Calculated(value=3.0)}
+    claim = replace(CLAIM, cells=(cell, *CLAIM.cells), computed=computed)
+    monkeypatch.setitem(CLAIMS, claim.id, claim)
+    paper, smaller = (
+        open_page("pcx", {"scale": "paper"}, store)
+        .table(claim.id)
+        .text.split("Runs of the paper scale are missing")
+    )
+    assert "by calculation" in paper
+    assert "by calculation" not in smaller
+    assert 'class="ours"' in smaller
 
 
 def test_a_bar_is_divided_by_the_counts():

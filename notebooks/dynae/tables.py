@@ -87,8 +87,10 @@ page.order("dynae.table5", "seconds")
 # %% [markdown]
 # ## Complexity
 #
-# One formula is said to hold for DEC, IDEC, DCN and DynAE alike. The seconds above are what we can set
-# beside it: IDEC, DCN and DynAE train a decoder that DEC does not.
+# One formula is said to hold for DEC, IDEC, DCN and DynAE alike. We count the operations of one iteration
+# of each, for several depths and widths. What stands below the formula is how far the exponents that fit
+# the counts are from the printed ones; a pointer held over a cell tells each of them. The four are indeed
+# alike. But a factor is no exponent: IDEC, DCN and DynAE train a decoder that DEC does not.
 
 # %% tags=["remove-input"]
 page.table("dynae.complexity")

@@ -20,7 +20,7 @@ from recluster.report import open_page
 page = open_page("pcx", globals())
 
 # %% tags=["remove-input"]
-page.card("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1")
+page.card("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1", "pcx.equation6")
 
 # %% [markdown]
 # ## Embedding and exemplars
@@ -76,7 +76,18 @@ page.figure("pcx.theorem1")
 page.table("pcx.theorem1")
 
 # %% [markdown]
+# ## Eq. (6)
+#
+# The proof rests on eq. (6): that the centroids have a closed form, which is a moving average. On a few
+# points this can be calculated. It minimises its own terms, and is a moving average with a rate for each
+# cluster; but it does not minimise an objective whose reconstruction sees the centroids, and its rate is
+# not the constant that the experiments use.
+
+# %% tags=["remove-input"]
+page.table("pcx.equation6")
+
+# %% [markdown]
 # ## Verdict
 
 # %% tags=["remove-input"]
-page.verdict("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1")
+page.verdict("pcx.figure2", "pcx.figure3", "pcx.figure4", "pcx.figure6", "pcx.theorem1", "pcx.equation6")

@@ -73,6 +73,10 @@ page.table("pcx.table3")
 
 # %% [markdown]
 # ## Cost
+#
+# Operations and memory can be counted without a run: while our own equations of each clustering module go
+# through an epoch, for several $N$, $B$, $K$ and $d$. What stands below the formula is how far the exponents
+# that fit these counts are from the printed ones; a pointer held over a cell tells each of them.
 
 # %% tags=["remove-input"]
 page.table("pcx.table2")

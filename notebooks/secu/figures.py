@@ -53,7 +53,8 @@ calculated.bounds()
 # a member in the batch is moved by the softmax loss all the same, away from whatever came by. The stable
 # loss lets it rest. On the right stands how much noise there is in what turns a centre, under either loss:
 # on these points they hardly differ, so that what the stable loss gains in a training has to come from
-# elsewhere, or from images that are less tidy than our points.
+# elsewhere, or from images that are less tidy than our points. The proposition itself is a matter of
+# counting, and the table below the figure goes through every batch of a few clusters.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-secu-proposition1", "caption": "Left: share of clusters without a member in a batch (band: least and most of the batches; dotted: the proposition's least; dashed: the batch size that is used). Right: variance over batches of the part of a centre's gradient that turns it, over its squared mean; median over centres."}, "image": {"alt": "Two panels over the batch size: the share of empty clusters falls, and so does the noise of a centre's gradient, for two losses."}}
 calculated.empty_clusters()
@@ -87,7 +88,7 @@ calculated.variances()
 #
 # Eq. (4) is called a closed form, but its $p$ holds the centre that it defines. So it is a condition that the
 # best centres meet, not a recipe. The angle between centres and what eq. (4) makes of them says how far they
-# are from it.
+# are from it. The table below the figure judges the theorem's statements, on points made for it.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-secu-theorem1", "caption": "Largest angle between a centre and the right-hand side of eq. (4), step by step: when eq. (4) is put in for the centres again and again, and under gradient descent at the constant rate of the method. Left at a high temperature, right at the one that is used."}, "image": {"alt": "Two panels of the angle over the steps on a logarithmic scale, for iterating the equation and for gradient descent."}}
 calculated.fixed_points()

@@ -81,8 +81,8 @@ page.table("ulhe.hypersphere")
 #
 # The paper sets the exponent $v$ of eq. (9) to two. Its Appendix B argues that with a large $v$ and many
 # centroids the energy is that of near neighbours, and that its minimum spreads centroids evenly only among
-# neighbours. It runs nothing to show it. Neither statement needs a training run, so the table says "not
-# run", and the energy is minimised here, on this page:
+# neighbours. It runs nothing to show it. No statement here needs a training run: the energy is minimised on
+# a few directions, here and for the table below.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-ulhe-exponent", "caption": "Left: share of the energy that the nearest tenth of pairs has, in random directions. Middle: smallest angle between directions of least energy, against that at two. Right: how much more of the energy of eq. (10) these directions have."}, "image": {"alt": "Three panels over the exponent v, for ten directions in ten dimensions and seven and eleven in three."}}
 from recluster.report.toys.ulhe import exponents

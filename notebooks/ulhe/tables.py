@@ -63,13 +63,15 @@ page.table("ulhe.table3")
 # ## Cost
 #
 # The paper counts operations and measures none. Its $N^2$ comes from the matrix of all pairs in eq. (12).
-# No run of ours varies $N$, $K$, $d$ and the widths, so the terms themselves are not checked:
+# We count too, without a run: the operations of our own equations, for several $N$, $K$, $d$ and widths.
+# What stands below a term is how far the exponents that fit the counts are from the printed ones; a pointer
+# held over a cell tells each of them.
 
 # %% tags=["remove-input"]
 page.table("ulhe.complexity")
 
 # %% [markdown]
-# What can be checked is a consequence. By the printed total an epoch of clustering costs $dN/K$ times what
+# A consequence can be seen in our records. By the printed total an epoch of clustering costs $dN/K$ times what
 # an epoch of pretraining costs, and that is $N$ where $d = K$, as in all the paper's experiments. A batch has far
 # fewer pairs than the data, and the sum over them needs no pairs at all:
 

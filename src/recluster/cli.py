@@ -70,14 +70,17 @@ def main() -> None:
 def list_claims(results: ResultsOption = None) -> None:
     """Every claim of every paper, and how its cells stand at the largest scale with records."""
     from recluster.papers import CLAIMS
-    from recluster.report.verdict import STATES, best_scale, judge
+    from recluster.report.verdict import CALCULATED, STATES, best_scale, judge
     from recluster.store import Store
 
     store = Store(results)
     for claim in CLAIMS.values():
         scale = best_scale(claim, store)
-        counts = Counter(one.state for one in judge(claim, scale, store))
+        judged = judge(claim, scale, store)
+        counts = Counter(one.state for one in judged)
         states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        if computed := sum(one.computed for one in judged):
+            states += f" ({computed} {CALCULATED})"
         print(f"{claim.id:14} {claim.where:34} {scale:7} {states}")
         print(f"{'':14} {claim.title}")
 
@@ -257,8 +260,9 @@ def status(
     scale: Annotated[str | None, typer.Option(help="one scale [all]")] = None,
     results: ResultsOption = None,
 ) -> None:
-    """Which runs are there, missing, failed or stale, claim by claim."""
+    """Which runs are there, missing, failed or stale, claim by claim; and what needs none."""
     from recluster.papers import CLAIMS
+    from recluster.report.verdict import CALCULATED
     from recluster.store import Store
     from recluster.upkeep import invalid, state
 
@@ -273,6 +277,9 @@ def status(
             hint = f"{lacking}: recluster run {claim.id} --scale {at}" if lacking else ""
             if total:
                 print(f"{at:7} {claim.id:14} {there:3} of {total:3} runs  {hint}".rstrip())
+    for claim in CLAIMS.values():
+        if claim.computed:
+            print(f"{'-':7} {claim.id:14} {len(claim.computed)} cells {CALCULATED}, without a run")
     broken = invalid(store)
     print(f"{len(store.folders())} records in {store.root}, {len(broken)} of them not valid")
     if broken:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +31,18 @@ class Bound:
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.value:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calculated:
+    """What a calculation finds: the value for its cell's bound, and what shows how it came about."""
+
+    value: float
+    evidence: str = ""
+
+
+Calculation = Callable[[], Calculated]
+"""A pure function of nothing: no data, no labels, no record, no draw from the global random stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +87,7 @@ class Claim:
         within: how far from the printed number still agrees, in the table's unit; set before running.
         unit: factor from our fractions to the printed unit: 100 for percent.
         needs: row or data set to what is missing before it can be run.
+        computed: (row, metric) to a calculation that checks its cell's bound: no run, and no scale.
         drawing: for a figure, its drawer in `recluster.report.figure`.
         note: what a reader must know of the printed numbers.
     """
@@ -87,12 +100,16 @@ class Claim:
     within: float = 2.0
     unit: float = 100.0
     needs: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[tuple[str, str], Calculation] = field(default_factory=dict)
     drawing: str | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
         for scale in self.plan:
             check_scale(scale)
+        stated = {(cell.row, cell.metric) for cell in self.cells if cell.bound}
+        if unbounded := self.computed.keys() - stated:
+            raise InputError(f"{self.id}: a calculation needs a cell with a bound, not {unbounded}")
 
     @property
     def paper(self) -> str:
@@ -142,6 +159,13 @@ class Claim:
     def _first(self, metric: str, variant: Mapping[str, Any]) -> int:
         found = (i for i, c in enumerate(self.cells) if (c.metric, c.variant) == (metric, variant))
         return next(found, len(self.cells))
+
+
+def bounded(cells: Iterable[Cell], bound: Bound, among: Container[tuple[str, str]]) -> tuple[Cell, ...]:
+    """The same cells; those whose (row, metric) is `among` these with the bound that we read in them."""
+    return tuple(
+        replace(cell, bound=bound) if (cell.row, cell.metric) in among else cell for cell in cells
+    )
 
 
 MARKS = {"*": "bold", "_": "underlined"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from recluster.papers.claim import Claim
 from recluster.report.table import counted, standing
-from recluster.report.verdict import Judged
+from recluster.report.verdict import CALCULATED, Judged
 from recluster.store import Record, Store
 
 OPEN = 4
@@ -22,12 +22,10 @@ def as_html(results: Results, scale: str, store: Store) -> str:
     claims = list({claim.id: claim for claim, *_ in results}.values())
     records = _records(results, store)
     scales = dict.fromkeys([scale, *(at for _, at, _ in results)])
-    found = [
-        (at, [one.state for _, its, judged in results if its == at for one in judged]) for at in scales
-    ]
+    found = [(at, [one for _, its, judged in results if its == at for one in judged]) for at in scales]
     facts = {
         "claims": _titles(claims),
-        "found": "".join(_found(at, states) for at, states in found),
+        "found": "".join(_found(at, judged) for at, judged in found),
         "page": f"scale <b>{scale}</b>",
         "records": _listed(records),
         "seeds": ", ".join(map(str, sorted({record.run["seed"] for record in records}))) or "none",
@@ -72,9 +70,11 @@ def _titles(claims: Sequence[Claim]) -> str:
     return f"<details><summary>{len(claims)} claims</summary>{listing}</details>"
 
 
-def _found(scale: str, states: Iterable[str]) -> str:
-    shown = counted(standing(state, scale) for state in states)
-    return f"<p><small>{scale} scale</small> {shown}</p>"
+def _found(scale: str, judged: Sequence[Judged]) -> str:
+    shown = counted(standing(one, scale) for one in judged)
+    computed = sum(one.computed for one in judged)
+    told = f" <small>{computed} of them {CALCULATED}</small>" if computed else ""
+    return f"<p><small>{scale} scale</small> {shown}{told}</p>"
 
 
 def _listed(records: Sequence[Record]) -> str:

@@ -22,7 +22,7 @@ from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
 from recluster.report.table import Html, as_html, counted, standing
 from recluster.report.toys import TOYS
-from recluster.report.verdict import best_scale, judge
+from recluster.report.verdict import CALCULATED, best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
 from recluster.store import Snapshot, Store
 
@@ -63,7 +63,7 @@ class Page:
         if complete or not smaller:
             return [self.scale]
         fallback = best_scale(claim, self.store, at_most=smaller[-1])
-        filled = any(one.obtained for one in judge(claim, fallback, self.store))
+        filled = any(one.recorded for one in judge(claim, fallback, self.store))
         return [self.scale, fallback] if filled else [self.scale]
 
     def table(self, name: str) -> Html:
@@ -73,7 +73,7 @@ class Page:
         for scale in self.scales(claim):
             judged = judge(claim, scale, self.store)
             if scale != self.scale:
-                judged = [one for one in judged if one.obtained]
+                judged = [one for one in judged if one.recorded]
                 parts.append(
                     f'<p class="smaller">Runs of the {self.scale} scale are missing: '
                     f"<code>recluster run {claim.id} --scale {self.scale}</code>. "
@@ -143,13 +143,14 @@ class Page:
         return Explorer(claim, self.scales(claim)[-1], self.store)
 
     def verdict(self, *names: str) -> Html:
-        """How the claims' cells stand, counted; every count is computed from the records."""
+        """How the claims' cells stand, counted; every count is computed from records or calculations."""
         items = []
         for claim in [find(name) for name in names] or self.claims():
             for scale in self.scales(claim):
                 judged = judge(claim, scale, self.store)
-                counts = counted(standing(one.state, scale) for one in judged)
-                items.append(f"<li><code>{claim.id}</code> at {scale} scale: {counts}</li>")
+                counts = counted(standing(one, scale) for one in judged)
+                place = CALCULATED if claim.computed and not claim.plan else f"at {scale} scale"
+                items.append(f"<li><code>{claim.id}</code> {place}: {counts}</li>")
         return Html(f"<ul>{''.join(items)}</ul>")
 
     def toy(self) -> Figure:

@@ -18,13 +18,13 @@ from recluster.report.table import (
     Html,
     counted,
     download,
+    linked,
     printed,
     record_link,
-    spread,
     standing,
     state_class,
 )
-from recluster.report.verdict import Judged, Obtained, judge
+from recluster.report.verdict import CALCULATED, Judged, Obtained, judge
 from recluster.spec import SCALES
 from recluster.store import Store
 
@@ -46,7 +46,7 @@ COLUMNS = {  # heading to the kind of its column: what it is filtered by, or tha
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A printed number or statement as it stands, at the largest scale that has a run of ours."""
+    """A printed number or statement as it stands, at the largest scale that has a value of ours."""
 
     claim: Claim
     scale: str
@@ -55,7 +55,12 @@ class Entry:
     @property
     def state(self) -> str:
         """One of `SHOWN`."""
-        return standing(self.judged.state, self.scale)
+        return standing(self.judged, self.scale)
+
+    @property
+    def level(self) -> str:
+        """The scale of the run; a calculation has none."""
+        return CALCULATED if self.judged.computed else self.scale
 
     @property
     def difference(self) -> float | None:
@@ -76,10 +81,12 @@ class Scoreboard:
         count = {state: f"<b>{states.count(state):,}</b>" for state in SHOWN}
         claims = len({entry.claim.id for entry in self.entries})
         tested = states.count("agrees") + states.count("differs")
+        computed = sum(entry.judged.computed for entry in self.entries)
         return Html(
             f'<div class="headline">{tiles(states)}<p>{len(PAPERS)} papers make {claims} claims with '
             f"<b>{len(states):,}</b> numbers and statements. <b>{tested:,}</b> of them "
-            f"{'is' if tested == 1 else 'are'} re-run as printed: {count['agrees']} agree, "
+            f"{'is' if tested == 1 else 'are'} tested, <b>{tested - computed:,}</b> re-run as printed "
+            f"and <b>{computed:,}</b> {CALCULATED}: {count['agrees']} agree, "
             f"{count['differs']} differ. {count[SMALLER]} more have a smaller run of ours, which is not "
             f"yet a test; {count['not run']} wait for their runs. The rest is quoted from work that the "
             f"papers compare with, or lost.</p></div>"
@@ -98,13 +105,14 @@ class Scoreboard:
         )
 
     def table(self) -> Html:
-        """Printed beside ours, a line for each number that we have run, with links to its records."""
-        run = [(entry, got) for entry in self.entries if (got := entry.judged.obtained)]
-        rows = "".join(_row(entry, got) for entry, got in run)
+        """Printed beside ours, a line for each number that we have, with links to its records."""
+        ours = [(entry, got) for entry in self.entries if (got := entry.judged.obtained)]
+        rows = "".join(_row(entry, got) for entry, got in ours)
         heads = "".join(f'<th scope="col" data-kind="{COLUMNS[name]}">{name}</th>' for name in COLUMNS)
         caption = (
-            f"{len(run):,} printed numbers and statements beside a run of ours. Ours is the mean over "
-            "seeds; each number under “records” is a seed, and leads to its record."
+            f"{len(ours):,} printed numbers and statements beside a run or a calculation of ours. A "
+            "run's value is the mean over seeds; each number under “records” is a seed, and leads to "
+            "its record."
         )
         return Html(
             f'<div class="board"><table class="board" id="scoreboard"><caption>{caption}</caption>'
@@ -182,7 +190,7 @@ def _values(entry: Entry) -> dict[str, object]:
         "std": got.std if got else None,
         "n": got.n if got else None,
         "difference": entry.difference,
-        "scale": entry.scale,
+        "scale": entry.level,
         "state": entry.state,
     }
 
@@ -193,7 +201,7 @@ def _row(entry: Entry, got: Obtained) -> str:
     seeds = zip(got.seeds, got.records, strict=True)
     shown = {
         "printed": (html.escape(printed(entry.judged)), cell.printed),
-        "ours": (record_link(got.records[0], spread(got, cell.places)), got.mean),
+        "ours": (linked(got, cell.places), got.mean),
         "difference": (signed, change),
         "records": (" ".join(record_link(key, str(seed)) for seed, key in seeds), got.n),
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from recluster.papers.claim import Claim
-from recluster.report.verdict import STATES, Judged, Obtained, as_object
+from recluster.report.verdict import CALCULATED, STATES, Judged, Obtained, as_object
 from recluster.spec import SCALES
 
 METRICS = {
@@ -39,9 +39,13 @@ class Html:
         return self.text
 
 
-def standing(state: str, scale: str) -> str:
-    """The state as a page shows it: a run below the paper's scale neither supports nor refutes it."""
-    return SMALLER if state in STATES[:2] and scale != SCALES[-1] else state
+def standing(judged: Judged, scale: str) -> str:
+    """The state as a page shows it: a run below the paper's scale neither supports nor refutes it.
+
+    A calculation does: it has no scale.
+    """
+    smaller = judged.recorded and judged.state in STATES[:2] and scale != SCALES[-1]
+    return SMALLER if smaller else judged.state
 
 
 def state_class(state: str) -> str:
@@ -76,12 +80,12 @@ def number(value: float, places: int = 0) -> str:
 
 
 def printed(judged: Judged) -> str:
-    """The printed value with its deviation, the printed bound, or the mark in place of a number."""
+    """The printed value with its deviation, the mark in place of a number, the bound that we read."""
     cell = judged.cell
     if cell.lost:
         return "lost"
     if cell.bound is not None:
-        return str(cell.bound)
+        return f"{cell.mark}: {cell.bound}" if cell.mark else str(cell.bound)
     if cell.printed is None:
         return cell.mark
     text = f"{cell.printed:,.{cell.places}f}"
@@ -89,9 +93,11 @@ def printed(judged: Judged) -> str:
 
 
 def ours(judged: Judged) -> str:
-    """Mean and deviation over seeds, with their number."""
+    """Mean and deviation over seeds, with their number; or that it was calculated."""
     got = judged.obtained
-    return "-" if got is None else f"{spread(got, judged.cell.places)} (n={got.n})"
+    if got is None:
+        return "-"
+    return f"{spread(got, judged.cell.places)} ({CALCULATED if judged.computed else f'n={got.n}'})"
 
 
 def spread(got: Obtained, places: int) -> str:
@@ -101,7 +107,7 @@ def spread(got: Obtained, places: int) -> str:
 
 
 def mean(judged: Judged) -> str:
-    """Our mean alone, empty without records."""
+    """Our mean alone, empty without a value."""
     return number(judged.obtained.mean, judged.cell.places) if judged.obtained else ""
 
 
@@ -124,6 +130,7 @@ def flat(judged: Sequence[Judged]) -> pd.DataFrame:
                 "std": got.std if got else None,
                 "n": got.n if got else None,
                 "seeds": " ".join(map(str, got.seeds)) if got else "",
+                "computed": one.computed,
                 "state": one.state,
                 "why": one.why,
             }
@@ -189,7 +196,8 @@ def text(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
 def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
     """Rows by (data set, metric), each cell `printed | ours` and coloured by its state.
 
-    Our number leads to its first record by a link `record:KEY`, which the site's build resolves.
+    Our number leads to its first record by a link `record:KEY`, which the site's build resolves; a
+    calculated one says so.
     """
     places = _places(judged)
     rows = list(dict.fromkeys(row for row, _ in places))
@@ -208,8 +216,8 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
         for row in rows
     )
     caption = (
-        f"<b>{html.escape(claim.title)}</b> ({html.escape(claim.where)}). Printed above, ours below: "
-        f"mean ± deviation over seeds, scale <b>{scale}</b>."
+        f"<b>{html.escape(claim.title)}</b> ({html.escape(claim.where)}). Printed above, ours below"
+        f"{_kind(judged, scale)}."
     )
     return (
         f'<div class="claim-scroll"><table class="claim" id="{claim.id}-{scale}">'
@@ -217,6 +225,13 @@ def as_html(claim: Claim, scale: str, judged: Sequence[Judged]) -> str:
         f"</thead><tbody>{body}</tbody></table></div>"
         + download(f"{claim.id}-{scale}", render(claim, scale, judged, "csv"))
     )
+
+
+def _kind(judged: Sequence[Judged], scale: str) -> str:
+    """What a table's values are."""
+    if any(one.computed for one in judged) and not any(one.recorded for one in judged):
+        return f", {CALCULATED}: without a run, and the same at every scale"
+    return f": mean ± deviation over seeds, scale <b>{scale}</b>"
 
 
 def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
@@ -241,18 +256,24 @@ def _html_cell(judged: Judged | None, scale: str) -> str:
         return "<td></td>"
     above = html.escape(printed(judged))
     above = {"bold": f"<b>{above}</b>", "underlined": f"<u>{above}</u>"}.get(judged.cell.mark, above)
-    got, state = judged.obtained, standing(judged.state, scale)
+    got, state = judged.obtained, standing(judged, scale)
     if got is None:
         below = label = "stale" if "stale" in judged.why else state
     else:
-        label, below = state, record_link(got.records[0], spread(got, judged.cell.places))
+        label, below = state, linked(got, judged.cell.places)
     title = label + (f": {judged.why}" if judged.why else "")
-    if got is not None:
+    if got is not None and judged.recorded:
         title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"
     return (
         f'<td class="{state_class(label)}" title="{html.escape(title)}">'
         f'<span class="printed">{above}</span><span class="ours">{below}</span></td>'
     )
+
+
+def linked(got: Obtained, places: int) -> str:
+    """Our value, leading to its first record; or saying that it was calculated."""
+    text = spread(got, places)
+    return record_link(got.records[0], text) if got.records else f"{text} <small>{CALCULATED}</small>"
 
 
 def record_link(key: str, text: str) -> str:

@@ -17,6 +17,8 @@ from recluster.store import FAILED, Record, Store
 
 STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
 """`new` is a value of ours with nothing printed to compare it with; the rest is as it says."""
+CALCULATED = "by calculation"
+"""What a reader is told of a value that no run is behind."""
 
 Found = tuple[list[Record], list[str]]
 """Finished, current records, and what is wrong with the others."""
@@ -24,7 +26,10 @@ Found = tuple[list[Record], list[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Obtained:
-    """Our value over seeds, in the claim's unit; `interval` is Student's 95% for the mean."""
+    """Our value over seeds, in the claim's unit; `interval` is Student's 95% for the mean.
+
+    A calculation gives one value without seeds and records: its `n` is 0.
+    """
 
     mean: float
     std: float | None
@@ -36,12 +41,22 @@ class Obtained:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A cell with our value, the verdict, and what stands in the way of one."""
+    """A cell with our value, the verdict, and what stands in its way or shows how it came about."""
 
     cell: Cell
     obtained: Obtained | None
     state: str
     why: str = ""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether our value comes from records: of one scale, and of what was run at it."""
+        return self.obtained is not None and self.obtained.n > 0
+
+    @property
+    def computed(self) -> bool:
+        """Whether it comes from a calculation, which is the same at every scale."""
+        return self.obtained is not None and self.obtained.n == 0
 
 
 def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
@@ -57,10 +72,13 @@ def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
 
 
 def best_scale(claim: Claim, store: Store, at_most: str = "paper") -> str:
-    """The largest scale up to `at_most` at which the claim has a record, else `at_most`."""
+    """The largest scale up to `at_most` at which the claim has a record, else `at_most`.
+
+    What is calculated is so at every scale, and speaks for none.
+    """
     check_scale(at_most)
     for scale in reversed(SCALES[: SCALES.index(at_most) + 1]):
-        if any(judged.obtained for judged in judge(claim, scale, store)):
+        if any(judged.recorded for judged in judge(claim, scale, store)):
             return scale
     return at_most
 
@@ -112,6 +130,8 @@ def summary(values: Sequence[float], records: Sequence[Record]) -> Obtained:
 
 
 def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: Store) -> Judged:
+    if (cell.row, cell.metric) in claim.computed:
+        return _calculated(claim, cell)
     if found is None:
         return Judged(cell=cell, obtained=None, **_unrun(claim, cell, scale))
     records, problems = found
@@ -123,6 +143,13 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: St
     obtained = summary([*measured.values()], [one for one in records if one.key in measured])
     state = _state(claim, cell, obtained)
     return Judged(cell=cell, obtained=obtained, state=state, why="; ".join(problems))
+
+
+def _calculated(claim: Claim, cell: Cell) -> Judged:
+    result = claim.computed[cell.row, cell.metric]()
+    obtained = Obtained(mean=result.value, std=None, n=0, seeds=(), interval=None, records=())
+    why = f"{CALCULATED}: {result.evidence}" if result.evidence else CALCULATED
+    return Judged(cell=cell, obtained=obtained, state=_state(claim, cell, obtained), why=why)
 
 
 def _measured(
@@ -190,6 +217,7 @@ def _cell_object(judged: Judged) -> dict[str, Any]:
         "mark": cell.mark,
         "bound": None if cell.bound is None else str(cell.bound),
         "obtained": None if judged.obtained is None else asdict(judged.obtained),
+        "computed": judged.computed,
         "state": judged.state,
         "why": judged.why,
     }

@@ -7,6 +7,7 @@ from math import prod
 import torch
 
 from recluster.methods import pcx
+from recluster.papers.calculated.pcx import penalty, slopes
 from recluster.papers.contradictions.entry import Claims, Finding
 from recluster.papers.contradictions.printed import (
     above,
@@ -142,20 +143,12 @@ def means(claims: Claims) -> Finding:
 
 def closed_form(claims: Claims, share: float = 0.5) -> Finding:
     """P9: the gradient at eq. (6)'s solution when the decoder sees a share of the centroid."""
-    z, x = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[1.5], [2.5], [3.5]])
-    before, eta, rho = torch.zeros(1, 1), 1.0, 0.5
-    centroid = pcx.proximal(before, z.sum(0, keepdim=True), torch.tensor([3.0]), eta, rho)
-    centroid.requires_grad_()
-    clustering = eta * pcx.clustering_loss(z, centroid) + rho * (centroid - before).square().sum()
-    (alone,) = torch.autograd.grad(clustering, centroid, retain_graph=True)
-    fused = (1 - share) * z + share * centroid
-    (whole,) = torch.autograd.grad(clustering + (x - fused).square().mean(), centroid)
+    centroid, alone, whole = slopes(share)
     return Finding(
-        holds=abs(whole.item()) > 1e-4,
+        holds=whole > 1e-4,
         evidence=(
             f"on three points, at eq. (6)'s centroid {centroid.item():.3f}: slope of the clustering "
-            f"terms {abs(alone.item()):.1g}, of the whole objective with a fused reconstruction "
-            f"{whole.item():.3f}"
+            f"terms {alone:.1g}, of the whole objective with a fused reconstruction {whole:.3f}"
         ),
     )
 
@@ -168,7 +161,7 @@ def implied_penalty(claims: Claims) -> Finding:
         for cell in claims["pcx.table3"].cells
         if cell.metric == "classes" and cell.printed
     }
-    implied = {row: round(kappa / (1 - kappa) / classes, 1) for row, classes in known.items()}
+    implied = {row: round(penalty(int(classes)), 1) for row, classes in known.items()}
     return Finding(
         holds=len(set(implied.values())) > 1,
         evidence=f"ρ over η1 at κ = {kappa:g}: {told(implied)}",

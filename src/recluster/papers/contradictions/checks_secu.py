@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from recluster.methods import secu
+from recluster.papers.calculated.secu import rates
 from recluster.papers.contradictions.entry import Claims, Finding
 from recluster.papers.contradictions.printed import column, one, told
 
@@ -53,11 +54,7 @@ def implicit(claims: Claims, temperature: float = 0.5) -> Finding:
         normalize(torch.tensor(rows)) for rows in ([[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0], [-1.0, 1.0]])
     ]
     first, second = (secu.optimal_centres(u, guess, labels, temperature) for guess in guesses)
-    step = [
-        temperature
-        / (1 - secu.probabilities(u, guess, temperature)[range(4), labels])[labels == 0].sum()
-        for guess in guesses
-    ]
+    step = [rates(u, guess, labels, temperature)[0] for guess in guesses]
     return Finding(
         holds=not torch.allclose(first, second, atol=1e-4),
         evidence=(

@@ -19,11 +19,21 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from recluster.methods import secu
+from recluster.papers.calculated.secu import (
+    CONFIG,
+    apart,
+    cloud,
+    descended,
+    directions,
+    displaced,
+    scene,
+    slope,
+    without_member,
+)
 from recluster.papers.secu import BATCHES, RATIOS, TABLE_2
 from recluster.parts.balance import Partition
 from recluster.report.figure import STYLE
 
-CONFIG = secu.Config()
 MANY = 10 * CONFIG.heads  # centres of the last head on ten classes
 STEPS = 250  # of the two ways to the centres of Theorem 1
 Relabel = Callable[[Partition, Tensor, Tensor], Tensor]
@@ -61,18 +71,6 @@ def streamed(scores: Tensor, relabel: Relabel, epochs: int = 1) -> tuple[Tensor,
             duals.append(partition.lower.clone())
         labels.append(partition.labels.clone())
     return torch.stack(labels), torch.stack(duals)
-
-
-def cloud(centres: Tensor, shares: Tensor, n: int, noise: float) -> Tensor:
-    """Unit vectors (n, d) around centres (k, d), most of them around those with the largest shares."""
-    generator = torch.Generator().manual_seed(0)
-    which = torch.multinomial(shares, n, replacement=True, generator=generator)
-    return normalize(centres[which] + noise * torch.randn(n, centres.shape[1], generator=generator))
-
-
-def directions(k: int, d: int) -> Tensor:
-    """Random unit vectors (k, d)."""
-    return normalize(torch.randn(k, d, generator=torch.Generator().manual_seed(1)))
 
 
 def priced_clusters() -> Figure:
@@ -210,7 +208,7 @@ def _emptiness(panel: Axes, k: int, colour: str) -> None:
     batches = [2**power for power in range(1, 11)]
     generator = torch.Generator().manual_seed(3)
     drawn = [torch.randint(k, (200, b), generator=generator) for b in batches]
-    shares = torch.stack([(one_hot(one, k).sum(1) == 0).float().mean(1) for one in drawn])
+    shares = torch.stack([without_member(one, k) / k for one in drawn])
     panel.plot(batches, shares.mean(1), color=colour, label=f"K = {k}")
     panel.fill_between(batches, shares.amin(1), shares.amax(1), color=colour, alpha=0.2, lw=0)
     panel.plot(batches, [max(0, k - b) / k for b in batches], ":", color=colour)
@@ -224,13 +222,6 @@ def standard_loss(u: Tensor, centres: Tensor, labels: Tensor, temperature: float
 LOSSES = {"softmax loss": standard_loss, "stable loss, eq. (1)": secu.centre_loss}
 
 
-def slope(loss: Callable[..., Tensor], u: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
-    """The loss's gradient (k, d) at unit centres, without what would only change their length."""
-    centres = centres.detach().requires_grad_()
-    (whole,) = torch.autograd.grad(loss(u, centres, labels, CONFIG.centre_temperature), centres)
-    return whole - (whole * centres.detach()).sum(1, keepdim=True) * centres.detach()
-
-
 def _noise(loss: Callable[..., Tensor], b: int) -> float:
     """Variance of a centre's gradient over batches of b, over its squared mean; median over centres."""
     truth = directions(MANY, 16)
@@ -239,12 +230,6 @@ def _noise(loss: Callable[..., Tensor], b: int) -> float:
     batches = torch.arange(len(u)).split(b)
     each = torch.stack([slope(loss, u[rows], centres, labels[rows]) for rows in batches])
     return float((each.var(0).sum(1) / each.mean(0).square().sum(1).clamp_min(1e-12)).median())
-
-
-def displaced(centres: Tensor) -> Tensor:
-    """Unit vectors (k, d) a little aside of these: centres that still have a way to go."""
-    generator = torch.Generator().manual_seed(5)
-    return normalize(centres + 0.1 * torch.randn(centres.shape, generator=generator))
 
 
 def variances() -> Figure:
@@ -298,22 +283,11 @@ def fixed_points() -> Figure:
     return figure
 
 
-def descended(u: Tensor, centres: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Unit centres (k, d) after a step down eq. (1) at the constant rate of the centres."""
-    centres = centres.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(secu.centre_loss(u, centres, labels, temperature), centres)
-    return normalize(centres.detach() - CONFIG.centre_rate * slope)
-
-
 def _angles(step: Callable[[Tensor, Tensor, Tensor, float], Tensor], temperature: float) -> list[float]:
     """Largest angle in degrees between a centre and the right-hand side of eq. (4), step by step."""
-    truth = directions(10, 16).double()
-    u = cloud(truth.float(), torch.ones(10), 1000, 0.25).double()
-    labels, centres = (u @ truth.T).argmax(1), displaced(truth.float()).double()
+    u, centres, labels = scene(10, 16, 1000)
     angles = []
     for _ in range(STEPS):
-        optimum = secu.optimal_centres(u, centres, labels, temperature)
-        apart = (centres - optimum).norm(dim=1).clamp_max(2)  # exact for small angles, as arccos is not
-        angles.append(float(torch.rad2deg(2 * torch.asin(apart / 2)).max()))
+        angles.append(apart(centres, secu.optimal_centres(u, centres, labels, temperature)))
         centres = step(u, centres, labels, temperature)
     return angles

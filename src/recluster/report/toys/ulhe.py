@@ -12,12 +12,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from scipy.optimize import minimize
 from torch import Tensor
-from torch.nn.functional import pdist
 
 from recluster.methods import ulhe
-from recluster.parts.hypersphere import energy, gathered, lloyd, most_similar, unit
+from recluster.papers.calculated.ulhe import near_share, wider, worse
+from recluster.parts.hypersphere import gathered, lloyd, most_similar, unit
 from recluster.parts.normed import norm_loss
 from recluster.report.figure import STYLE
 
@@ -34,8 +33,6 @@ STEPS, RATE = 30, 3.0
 
 CASES = {"10 in 10 dimensions": (10, 10), "7 in 3": (7, 3), "11 in 3": (11, 3)}
 EXPONENTS = (1, 2, 4, 8, 16, 32)
-STARTS = 3
-DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -135,11 +132,10 @@ def exponents() -> Figure:
     with plt.rc_context(STYLE), sns.axes_style("ticks"):
         figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.9), layout="constrained")
         for (name, (k, d)), marker in zip(CASES.items(), "os^", strict=True):
-            least = {v: arranged(k, d, v) for v in EXPONENTS}
             lines = (
                 [near_share(k, d, v) for v in EXPONENTS],
-                [smallest_angle(least[v]) - smallest_angle(least[2]) for v in EXPONENTS],
-                [100 * (_energy(least[v]) / _energy(least[2]) - 1) for v in EXPONENTS],
+                [wider(k, d, v) for v in EXPONENTS],
+                [worse(k, d, v) for v in EXPONENTS],
             )
             for panel, values in zip(axes, lines, strict=True):
                 panel.plot(EXPONENTS, values, marker=marker, ms=4, label=name)
@@ -161,39 +157,3 @@ def _label(axes: Sequence[Axes]) -> None:
         sns.despine(ax=panel)
     axes[0].set_ylim(0, 1.02)
     axes[1].legend()
-
-
-def near_share(k: int, d: int, v: float) -> float:
-    """Share of eq. (9) that the nearest tenth of pairs has, a mean over random directions (k, d)."""
-    generator = torch.Generator().manual_seed(0)
-    shares = []
-    for _ in range(DRAWS):
-        points = unit(torch.randn(k, d, generator=generator, dtype=torch.float64))
-        terms = pdist(points).pow(-v).sort(descending=True).values
-        shares.append((terms[: len(terms) // 10].sum() / terms.sum()).item())
-    return float(np.mean(shares))
-
-
-def arranged(k: int, d: int, v: float) -> Tensor:
-    """Directions (k, d) of least energy under eq. (9): the best of a few descents."""
-    generator = torch.Generator().manual_seed(0)
-    starts = torch.randn(STARTS, k * d, generator=generator, dtype=torch.float64).numpy()
-
-    def level(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        """log(energy) / v, with the same minima as the energy and no overflow, and its slope."""
-        points = torch.from_numpy(flat.reshape(k, d)).requires_grad_()
-        value = torch.logsumexp(-v * pdist(unit(points)).log(), 0) / v
-        (slope,) = torch.autograd.grad(value, points)
-        return value.item(), slope.numpy().ravel()
-
-    ends = [minimize(level, start, jac=True, method="L-BFGS-B") for start in starts]
-    return unit(torch.from_numpy(min(ends, key=lambda end: end.fun).x.reshape(k, d)))
-
-
-def smallest_angle(points: Tensor) -> float:
-    """Degrees between the nearest two of unit vectors (k, d)."""
-    return float(np.degrees(2 * np.arcsin(pdist(points).min().item() / 2)))
-
-
-def _energy(points: Tensor) -> float:
-    return energy(points, torch.ones(len(points), dtype=torch.bool)).item()
