@@ -22,6 +22,9 @@ FRACTIONS = {
     "pairs_left", "pairs_rise", "pairs_drop",
 }  # fmt: skip
 
+OF_DATA = ("samples", "classes", "dimension", "major", "minor")
+"""What a record says of its data alone, whatever the method and the seed."""
+
 Variant = Mapping[str, Any]
 
 

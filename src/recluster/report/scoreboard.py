@@ -11,6 +11,7 @@ import pandas as pd
 from recluster.papers import CLAIMS, PAPERS
 from recluster.papers.claim import Cell, Claim
 from recluster.papers.suite import methods
+from recluster.report.measures import OF_DATA
 from recluster.report.table import (
     METRICS,
     SHOWN,
@@ -107,6 +108,7 @@ class Scoreboard:
     def table(self) -> Html:
         """Printed beside ours, a line for each number that we have, with links to its records."""
         ours = [(entry, got) for entry in self.entries if (got := entry.judged.obtained)]
+        ours.sort(key=lambda pair: pair[0].judged.cell.metric in OF_DATA)  # last: no method is in them
         rows = "".join(_row(entry, got) for entry, got in ours)
         heads = "".join(f'<th scope="col" data-kind="{COLUMNS[name]}">{name}</th>' for name in COLUMNS)
         caption = (
@@ -201,7 +203,7 @@ def _row(entry: Entry, got: Obtained) -> str:
     seeds = zip(got.seeds, got.records, strict=True)
     shown = {
         "printed": (html.escape(printed(entry.judged)), cell.printed),
-        "ours": (linked(got, cell.places), got.mean),
+        "ours": (linked(got, cell), got.mean),
         "difference": (signed, change),
         "records": (" ".join(record_link(key, str(seed)) for seed, key in seeds), got.n),
     }

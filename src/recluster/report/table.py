@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from recluster.papers.claim import Claim
+from recluster.papers.claim import Cell, Claim
+from recluster.report.measures import OF_DATA
 from recluster.report.verdict import CALCULATED, STATES, Judged, Obtained, as_object
 from recluster.spec import SCALES
 
@@ -97,13 +98,14 @@ def ours(judged: Judged) -> str:
     got = judged.obtained
     if got is None:
         return "-"
-    return f"{spread(got, judged.cell.places)} ({CALCULATED if judged.computed else f'n={got.n}'})"
+    return f"{spread(got, judged.cell)} ({CALCULATED if judged.computed else f'n={got.n}'})"
 
 
-def spread(got: Obtained, places: int) -> str:
-    """Mean and, of several seeds, deviation."""
-    mean = number(got.mean, places)
-    return mean if got.std is None else f"{mean} ± {number(got.std, places)}"
+def spread(got: Obtained, cell: Cell) -> str:
+    """Mean and, of several seeds, deviation; what is true of the data alone has none."""
+    mean = number(got.mean, cell.places)
+    alone = got.std is None or cell.metric in OF_DATA
+    return mean if alone else f"{mean} ± {number(got.std or 0.0, cell.places)}"
 
 
 def mean(judged: Judged) -> str:
@@ -260,7 +262,7 @@ def _html_cell(judged: Judged | None, scale: str) -> str:
     if got is None:
         below = label = "stale" if "stale" in judged.why else state
     else:
-        label, below = state, linked(got, judged.cell.places)
+        label, below = state, linked(got, judged.cell)
     title = label + (f": {judged.why}" if judged.why else "")
     if got is not None and judged.recorded:
         title += f"; seeds {', '.join(map(str, got.seeds))}; records {', '.join(got.records)}"
@@ -270,9 +272,9 @@ def _html_cell(judged: Judged | None, scale: str) -> str:
     )
 
 
-def linked(got: Obtained, places: int) -> str:
+def linked(got: Obtained, cell: Cell) -> str:
     """Our value, leading to its first record; or saying that it was calculated."""
-    text = spread(got, places)
+    text = spread(got, cell)
     return record_link(got.records[0], text) if got.records else f"{text} <small>{CALCULATED}</small>"
 
 
