@@ -319,10 +319,9 @@ def test_the_data_are_left_as_they_were(config):
 # --- broken off, and gone on with ----------------------------------------------------------------
 
 
-LOOPING = {
-    name: replace(config, steps=20) if config.method in ("dec", "idec", "dynae") else config
-    for name, config in CASES.items()
-}
+LIVELY = {"dec": {"steps": 20}, "idec": {"steps": 20}, "dynae": {"steps": 20}}
+LIVELY |= {"dcn": {"epochs": 4, "learning_rate": 0.1}}  # or no label ever changes
+LOOPING = {name: replace(config, **LIVELY.get(config.method, {})) for name, config in CASES.items()}
 
 
 @pytest.mark.parametrize("config", LOOPING.values(), ids=LOOPING.keys())
