@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from recluster import fingerprint
+from recluster.checkpoint import Checkpoint
 from recluster.methods import (
     METHODS,
     dcn,
@@ -33,7 +35,8 @@ from recluster.methods import (
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, normed, pretraining
-from recluster.run import train
+from recluster.parts.resuming import Course, State
+from recluster.run import train, weights_of
 from recluster.spec import Config, InputError, Step
 
 AE = pretraining.Config(epochs=2, batch_size=8, embedding_size=3)
@@ -311,6 +314,37 @@ def test_the_data_are_left_as_they_were(config):
     before = x.clone()
     outcome(x, config)
     assert torch.equal(x, before)
+
+
+# --- broken off, and gone on with ----------------------------------------------------------------
+
+
+LIVELY = {"dec": {"steps": 20}, "idec": {"steps": 20}, "dynae": {"steps": 20}}
+LIVELY |= {"dcn": {"epochs": 4, "learning_rate": 0.1}}  # or no label ever changes
+LOOPING = {name: replace(config, **LIVELY.get(config.method, {})) for name, config in CASES.items()}
+
+
+@pytest.mark.parametrize("config", LOOPING.values(), ids=LOOPING.keys())
+def test_broken_off_before_any_epoch_a_run_goes_on_bit_for_bit(config: Config, tmp_path: Path) -> None:
+    x = torch.rand(17, 1, 8, 8, generator=torch.Generator().manual_seed(0))  # labels that change
+    files: list[Checkpoint] = []
+    start = weights_of(last(x, config.start)) if config.start else None
+
+    def left(course: Course) -> list[Values]:
+        steps = train(x, K, config, 3, start, course=course)
+        return [held(step) | asked(step, x) for step in steps]
+
+    def keep(state: Callable[[], State], begins: bool) -> None:
+        files.append(Checkpoint(tmp_path / str(len(files)), {}))
+        files[-1].write(state)
+
+    unbroken = left(Course())
+    assert same(left(Course(between=keep)), unbroken)
+    assert len(files) >= len(unbroken) or len(unbroken) == 1, "let the loop be `resumable`"
+    for done, file in enumerate(files):
+        assert same(left(Course(state=file.read())), unbroken[done:]), (
+            f"after epoch {done}: something changes in an epoch and is not named to `resumable`"
+        )
 
 
 # --- awkward data -------------------------------------------------------------------------------

@@ -632,7 +632,7 @@ def test_a_fingerprint_is_remembered_for_this_code_alone(monkeypatch, tmp_path, 
         monkeypatch.setattr(fingerprint, "_computed", lambda config: (7.0,))
     fingerprint._measured.cache_clear()
     assert fingerprint.fingerprint(replace(AE, epochs=2)) == (7.0,)  # another method is not mistaken
-    monkeypatch.setattr(fingerprint, "_code", lambda: "other")
+    monkeypatch.setattr(fingerprint, "code", lambda: "other")
     fingerprint._measured.cache_clear()
     assert fingerprint.fingerprint(config) == (7.0,)
 

@@ -41,7 +41,7 @@ def _measured(config: Config) -> tuple[float, ...]:
     if not folder:
         return _computed(config)
     settings = json.dumps(config.canonical(), sort_keys=True)
-    path = Path(folder) / f"{_code()}-{_digest(settings.encode())}.json"
+    path = Path(folder) / f"{code()}-{_digest(settings.encode())}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}")
@@ -60,7 +60,7 @@ def _computed(config: Config) -> tuple[float, ...]:
 
 
 @cache
-def _code() -> str:
+def code() -> str:
     """Digest of all that a fingerprint can depend on: our sources, and the versions below them."""
     here = Path(__file__).parent
     folders = (here, here / "methods", here / "parts", here / "nets")

@@ -1,8 +1,8 @@
 """Where runs are done: one after the other in this process, or by the workers of a Dask cluster.
 
 A worker is handed the run and the weights that it starts from, and hands back the whole outcome. It
-writes nothing: the process that reads `Pool.next` is the only writer of the store, and any worker, on
-this machine or another, may be killed at any moment.
+writes nothing but checkpoints: the process that reads `Pool.next` is the only writer of the store, and
+any worker, on this machine or another, may be killed at any moment.
 """
 
 from __future__ import annotations

@@ -1,14 +1,17 @@
 """One run to its record: resolve the start, train, score, store. The only place that seeds and scores.
 
-`perform` does a run and touches neither store nor cache, so that it may happen on another machine;
-`execute` does one here, after what it starts from; `recluster.schedule` does many. Labels reach this
-module alone, and here they reach `Observer.score` and nothing else: `train` does not take them.
+`perform` does a run, from its checkpoint if it finds one, and touches nothing else of cache and store,
+so that it may happen on another machine; `execute` does one here, after what it starts from;
+`recluster.schedule` does many. Labels reach this module alone, and here they reach `Observer.score` and
+nothing else: `train` does not take them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
+import json
 import platform
 import resource
 import subprocess
@@ -26,19 +29,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recluster import __version__, diagnostics, fingerprint, metrics
+from recluster import __version__, checkpoint, diagnostics, fingerprint, metrics
+from recluster.checkpoint import Checkpoint
 from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
 from recluster.papers import CLAIMS
 from recluster.papers.claim import Claim
 from recluster.parts.precision import FULL, check_precision, formed_in
 from recluster.parts.randomness import isolated
+from recluster.parts.resuming import Course, State, on_course
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
 
 SCORED_EPOCHS = 20  # the run is scored at about this many epochs, for curves of scores
 SAMPLE = 2000  # rows whose embedding a record keeps
 CACHE = Path.home() / ".cache" / "recluster" / "weights"
+SEEN = ("seconds", "scores", "curves", "scored", "resumed")  # what a checkpoint keeps of an `Observer`
 
 Weights = Mapping[str, Tensor]
 Watcher = Callable[[Run, Step], None]
@@ -79,18 +85,19 @@ def train(
     start: Weights | None = None,
     *,
     precision: str = FULL,
+    course: Course | None = None,
 ) -> Iterator[Step]:
     """The method's steps on x (n, ...), on a random stream of their own; no labels in sight.
 
     Without `start`, a method that begins with another run's weights trains that run first and yields
-    its steps too.
+    its steps too. By `course` a run can be broken off and gone on with; see `parts.resuming`.
     """
     x = checked(x, k)
     if config.start is not None and start is None:
         for step in train(x, k, config.start, seed, precision=precision):
             yield step
         start = weights_of(step)
-    steps = METHODS[config.method].fit(x, k, config, start)
+    steps = on_course(METHODS[config.method].fit(x, k, config, start), course or Course())
     for step in formed_in(precision, isolated(steps, seed)):
         broken = [name for name, value in step.curves.items() if not torch.isfinite(value)]
         if broken:
@@ -172,8 +179,12 @@ def perform(
     precision: str = FULL,
     watch: Watcher | None = None,
     keep: bool = True,
+    resume: bool = True,
 ) -> Outcome:
     """Do the run from these weights; a method's failure is an outcome, a watcher's is raised.
+
+    With `resume` it goes on from its checkpoint if there is one, and leaves one every few minutes, which
+    `settle` removes.
 
     Raises:
         InputError: what the run asks for cannot be.
@@ -183,7 +194,7 @@ def perform(
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     data = load_dataset(run.dataset)
-    observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k))
+    observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k), resume)
     started = now()
     steps = observer.follow(start, device, precision)
     failure = None
@@ -193,6 +204,11 @@ def perform(
             break
         if watch is not None:
             watch(run, step)
+    out_of_memory = isinstance(failure, torch.OutOfMemoryError)
+    if failure is not None and not out_of_memory and resume:
+        checkpoint.remove(checkpoint_of(run))
+        if observer.resumed and observer.last is None:  # of no use: it is not the run that failed
+            return perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
     record = Record(
         key=run.key,
         run=identity(run),
@@ -204,12 +220,12 @@ def perform(
         seconds=observer.seconds | {"total": sum(observer.seconds.values())},
         memory_mb=peak_memory(device),
         data=described(data),
-        environment=environment(device, precision),
+        environment=environment(device, precision) | {"resumed": observer.resumed},
         started=started,
         error="".join(traceback.format_exception(failure)) if failure else None,
     )
     if failure is not None:
-        return Outcome(record=record, out_of_memory=isinstance(failure, torch.OutOfMemoryError))
+        return Outcome(record=record, out_of_memory=out_of_memory)
     last = observer.last
     left = keep and last is not None and "autoencoder" in last.modules
     return Outcome(
@@ -231,7 +247,10 @@ def settle(run: Run, outcome: Outcome, store: Store) -> Record:
     """Put a run's weights into the cache, then its record into the store, which makes it count."""
     if outcome.weights is not None:
         keep_weights(run, outcome.record, outcome.weights)
-    return store.write(outcome.record, outcome.arrays)
+    record = store.write(outcome.record, outcome.arrays)
+    if record.status == FINISHED:
+        checkpoint.remove(checkpoint_of(run))
+    return record
 
 
 def unperformed(run: Run, error: str) -> Record:
@@ -275,10 +294,10 @@ def now() -> str:
 
 
 class Observer:
-    """Whoever iterates: times the phases, keeps curves, and scores."""
+    """Whoever iterates: times the phases, keeps curves and checkpoints, and scores."""
 
-    def __init__(self, run: Run, data: Dataset, x: Tensor) -> None:
-        self.run, self.data, self.x = run, data, x
+    def __init__(self, run: Run, data: Dataset, x: Tensor, resume: bool = True) -> None:
+        self.run, self.data, self.x, self.resume = run, data, x, resume
         self.behaviour: tuple[float, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, float] = {}
@@ -287,6 +306,7 @@ class Observer:
         self.arrays: dict[str, Array] = {}
         self.last: Step | None = None
         self.diagnosed = diagnosed(run)
+        self.clock, self.resumed = 0.0, 0
 
     def follow(self, start: Start | None, device: str, precision: str) -> Iterator[Step]:
         """The run's steps, timed and scored; the clock runs only while the method computes."""
@@ -295,14 +315,16 @@ class Observer:
         weights = None
         if start is not None:
             weights, self.seconds["start"] = start.weights, start.seconds
-        steps = train(self.x, self.data.k, self.run.config, self.run.seed, weights, precision=precision)
+        course = self.course(weights, device, precision) if self.resume else None
+        run, k = self.run, self.data.k
+        steps = train(self.x, k, run.config, run.seed, weights, precision=precision, course=course)
         while True:
-            begin = time.perf_counter()
+            self.clock = time.perf_counter()
             step = next(steps, None)
             if step is None:
                 break
             curves = {name: value.item() for name, value in step.curves.items()}  # waits for the GPU
-            spent = time.perf_counter() - begin
+            spent = time.perf_counter() - self.clock
             self.seconds[step.phase] = self.seconds.get(step.phase, 0.0) + spent
             for name, value in curves.items():
                 self.curves.setdefault(name, []).append(value)
@@ -311,6 +333,39 @@ class Observer:
                 self.score(step)
             yield step
         self.score_last()
+
+    def course(self, weights: Weights | None, device: str, precision: str) -> Course:
+        """The run's course, from its checkpoint if there is one of just these circumstances."""
+        place = environment(device, precision)
+        file = Checkpoint(checkpoint_of(self.run), circumstances(self.run, self.data, weights, place))
+
+        def between(state: Callable[[], State], begins: bool) -> None:
+            pause = time.perf_counter()
+            if file.due(begins):
+                file.write(lambda: {"seen": self.seen(), "course": state()})
+            self.clock += time.perf_counter() - pause
+
+        kept = file.read()
+        if kept is None:
+            return Course(between=between)
+        self.take_up(kept["seen"])
+        return Course(between=between, state=kept["course"])
+
+    def seen(self) -> State:
+        """What was seen of the run so far."""
+        numbers = {name: getattr(self, name) for name in SEEN}
+        labels = self.arrays.get("labels")
+        return {
+            "numbers": json.dumps(numbers),
+            "labels": labels if labels is None else torch.from_numpy(labels),
+        }
+
+    def take_up(self, seen: State) -> None:
+        """Go on where another process left off."""
+        vars(self).update(json.loads(seen["numbers"]))
+        if seen["labels"] is not None:
+            self.arrays["labels"] = seen["labels"].numpy()
+        self.resumed += 1
 
     def score(self, step: Step) -> None:
         """Score the step's assignment: the one place where labels are read."""
@@ -372,6 +427,34 @@ def kept_start(run: Run, store: Store) -> Start | None:
         return None
     weights = kept_weights(run, record)
     return None if weights is None else Start(weights=weights, seconds=record.seconds["total"])
+
+
+def checkpoint_of(run: Run) -> Path:
+    """Where the run's checkpoint is, while it is under way."""
+    return CACHE / f"{run.name}.checkpoint"
+
+
+def circumstances(
+    run: Run, data: Dataset, weights: Weights | None, place: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All that the run's numbers depend on; `place` is its environment, `weights` those of its start."""
+    return {
+        "key": run.key,
+        "code": fingerprint.code(),  # in place of the checkout's commit
+        "fingerprint": fingerprint.fingerprint(run.config),
+        "data": data.checksum,
+        "start": weights and checksum(weights),
+        "gpus": torch.cuda.device_count(),
+        **{name: value for name, value in place.items() if name not in ("commit", "dirty")},
+    }
+
+
+def checksum(weights: Weights) -> str:
+    """SHA-256 of weights, with their names."""
+    whole = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        whole.update(name.encode() + value.cpu().numpy().tobytes())
+    return whole.hexdigest()
 
 
 def keep_weights(run: Run, record: Record, weights: Weights) -> None:

@@ -2,7 +2,8 @@
 
 One process decides and writes. It holds a lock for each run that it has begun, so that a second process
 on the same store takes other runs, and the locks of a process that is killed are free at once. What a
-killed process had not stored is missing, and missing runs are what the next one does.
+killed process had not stored is missing, and missing runs are what the next one does, a long one from
+its checkpoint.
 """
 
 from __future__ import annotations

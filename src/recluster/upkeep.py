@@ -222,7 +222,7 @@ def rerun(run: Run, record: Record, device: str | None = None) -> Outcome:
         first = rerun(run.start, record, device)
         if first.weights is not None:
             start = Start(weights=first.weights, seconds=first.record.seconds["total"])
-    return perform(run, start, device=device, precision=record.precision)
+    return perform(run, start, device=device, precision=record.precision, resume=False)
 
 
 def agreement(old: Record, new: Record) -> tuple[bool, str]:

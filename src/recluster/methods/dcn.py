@@ -43,6 +43,7 @@ from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, not_negative, positive
 
@@ -125,7 +126,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = Model(network, centroids, config.initial_count)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser, labels):
         for rows in shuffled(x, config.batch_size):
             batch = x[rows]
             z = network.encoder(batch)

@@ -54,6 +54,7 @@ from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.fuzzy import memberships, recentred
 from recluster.parts.kmeans import kmeans
 from recluster.parts.origin import beginning, inherited
+from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
@@ -174,7 +175,7 @@ def first_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
     network = model.autoencoder
     optimiser = adam(network.parameters(), config.learning_rate)
     means = Means()
-    for epoch in range(1, config.centring_epochs + 1):
+    for epoch in resumable(range(1, config.centring_epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
             batch = x[rows]
             for cluster, centroid in enumerate(model.centroids):  # line 3
@@ -201,7 +202,7 @@ def second_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
     optimiser.add_param_group({"params": [*model.mnet.parameters()], "lr": config.mnet_learning_rate})
     before = config.epochs - config.pairing_epochs
     means = Means()
-    for epoch in range(1, config.pairing_epochs + 1):
+    for epoch in resumable(range(1, config.pairing_epochs + 1), model, optimiser):
         guided = epoch <= config.guided_epochs  # line 10
         for rows in shuffled(x, config.batch_size):
             if len(rows) == 1:

@@ -40,6 +40,7 @@ from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, positive
 
@@ -92,15 +93,16 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
         model.parameters(), lr=config.learning_rate, momentum=config.momentum, fused=True
     )
     means = Means()
-    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
-    step, converged = 0, False
-    target = torch.empty(0)
-    for epoch in range(1, epochs + 1):
-        for rows in shuffled(x, config.batch_size):
+    length = ceil(len(x) / config.batch_size)
+    epochs = ceil(config.steps / length)
+    target, converged = x.new_zeros(len(x), k), False
+    for epoch in resumable(range(1, epochs + 1), model, optimiser, labels, target):
+        for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step % config.refresh == 0:
                 soft = in_batches(model.assign, x, model)
-                target, before, labels = sharpened(soft), labels, soft.argmax(1)  # eq. (3)
-                changed = (labels != before).float().mean()
+                target.copy_(sharpened(soft))  # eq. (3)
+                before = labels.clone()
+                changed = (labels.copy_(soft.argmax(1)) != before).float().mean()
                 converged = step > 0 and changed.item() < config.tolerance
             if converged or step == config.steps:
                 break
@@ -109,7 +111,6 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             loss.backward()
             optimiser.step()  # along eqs. (4) and (5)
             means.add({"clustering": loss}, len(rows))
-            step += 1
         if means.count:
             yield observed(model, network, epoch, epochs, means.take())
         if converged:

@@ -61,6 +61,7 @@ from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
@@ -180,17 +181,17 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     weights = list(network.parameters())
     optimiser = torch.optim.SGD(weights, lr=config.learning_rate, momentum=config.momentum)
     means = Means()
-    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
-    step, converged = 0, False
-    before = int(in_batches(model.conflicted, x, model).sum())
-    for epoch in range(1, epochs + 1):
-        for rows in shuffled(x, config.batch_size):
+    length = ceil(len(x) / config.batch_size)
+    epochs = ceil(config.steps / length)
+    before, converged = in_batches(model.conflicted, x, model).sum(), False
+    for epoch in resumable(range(1, epochs + 1), model, optimiser, before):
+        for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step > 0 and step % config.refresh == 0:
                 now = int(in_batches(model.conflicted, x, model).sum())
                 converged = now < config.tolerance * len(x)
-                if not converged and now >= before:
+                if not converged and now >= int(before):
                     update(model, x, k, config)
-                before = now
+                before.fill_(now)
             if converged or step == config.steps:
                 break
             batch = x[rows]
@@ -210,7 +211,6 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             tau = doubtful.to(x.dtype).mean()  # eq. (11)
             losses = {"construction": construction, "clustering": clustering, "conflicted": tau}
             means.add(losses, len(rows))
-            step += 1
         if means.count:
             yield observed(model, epoch, epochs, means.take())
         if converged:

@@ -27,7 +27,6 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 
 from recluster import spec
@@ -38,6 +37,7 @@ from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, positive
 
@@ -88,15 +88,16 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = Model(network, centroids)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
-    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
-    step, converged = 0, False
-    target = torch.empty(0)
-    for epoch in range(1, epochs + 1):
-        for rows in shuffled(x, config.batch_size):
+    length = ceil(len(x) / config.batch_size)
+    epochs = ceil(config.steps / length)
+    target, converged = x.new_zeros(len(x), k), False
+    for epoch in resumable(range(1, epochs + 1), model, optimiser, labels, target):
+        for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step % config.refresh == 0:
                 soft = in_batches(model.assign, x, model)
-                target, before, labels = sharpened(soft), labels, soft.argmax(1)
-                changed = (labels != before).float().mean()
+                target.copy_(sharpened(soft))
+                before = labels.clone()
+                changed = (labels.copy_(soft.argmax(1)) != before).float().mean()
                 converged = step > 0 and changed.item() < config.tolerance
             if converged or step == config.steps:
                 break
@@ -111,7 +112,6 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             loss.backward()
             optimiser.step()
             means.add(losses, len(rows))
-            step += 1
         if means.count:
             yield observed(model, epoch, epochs, means.take())
         if converged:

@@ -61,6 +61,7 @@ from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 CENTROID_UPDATES = ("average", "proximal", "running sums", "fixed")
@@ -201,7 +202,8 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     means = Means()
     eta_1 = config.clustering_weight * x[0].numel()  # departure 2
     eta_2 = config.entropy_weight * x[0].numel()
-    for epoch in range(1, config.epochs + 1):  # "iteration" in the paper, departure 5
+    # "Iteration" in the paper, departure 5.
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         settled = epoch > config.burn_in
         for rows in shuffled(x, config.batch_size):
             batch = x[rows]

@@ -55,6 +55,7 @@ from recluster.parts.balance import Partition
 from recluster.parts.batch_norm import descend, paired
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.rates import warmed
+from recluster.parts.resuming import resumable
 from recluster.parts.self_labelling import SelfLabelling, self_labelled
 from recluster.parts.views import images_only, two_views
 from recluster.spec import InputError, Step, fraction, one_of, positive
@@ -207,7 +208,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     # The rate is the centres', departure 4; the encoder's is set at every step.
     optimiser = SGD(groups, config.centre_rate, config.momentum, weight_decay=config.weight_decay)
     means = Means()
-    for epoch in range(config.epochs):
+    for epoch in resumable(range(config.epochs), model, optimiser):
         for head in heads:
             head.frozen.copy_(normalize(head.centres.detach()))
         batches = paired(shuffled(x, config.batch_size))
@@ -229,11 +230,11 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
 def last_stage(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
     """Self-labelling of the whole model, departure 9."""
     optimiser = SGD(model.parameters(), momentum=config.momentum, weight_decay=config.weight_decay)
-    step = partial(descend, model.encoder, optimiser)
     labels = in_batches(model.logits, x, model).argmax(1)
-    stage = self_labelled(model.logits, x, labels, config, step)
-    for epoch, curves in enumerate(stage, config.epochs):
-        yield observed(model, epoch, config, curves)
+    step = partial(descend, model.encoder, optimiser)
+    learned = partial(self_labelled, model.logits, x, labels, config, step)
+    for epoch in resumable(range(config.self_labelling_epochs), model, optimiser, labels):
+        yield observed(model, config.epochs + epoch, config, learned(epoch))
 
 
 def observed(model: Model, epoch: int, config: Config, curves: Mapping[str, Tensor]) -> Step:

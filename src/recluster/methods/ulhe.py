@@ -63,7 +63,8 @@ from recluster.parts.hypersphere import (
     unit,
 )
 from recluster.parts.kmeans import RESTARTS
-from recluster.parts.normed import descent, norm_loss
+from recluster.parts.normed import descend, norm_loss
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
@@ -173,18 +174,19 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     u = in_batches(lambda rows: unit(encoder(rows)), x, encoder)
     labels, centroids = spherical_kmeans(u, k, config.restarts)  # line 3
     model = Model(encoder, centroids)
-    descend = descent(model, config.learning_rate, config.momentum, config.longest_gradient)
+    optimiser = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum, fused=True)
     means = Means()
-    stage, chosen = 0, torch.empty(0)
-    for epoch in range(1, config.epochs + 1):
+    chosen = labels.new_empty(0)
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser, labels, chosen):
         u = in_batches(model.directions, x, model)
-        before, labels = labels, most_similar(u, model.centroids)  # line 7
+        before = labels.clone()
+        labels.copy_(most_similar(u, model.centroids))  # line 7
         model.centroids.copy_(moved(model.centroids, u, labels))  # line 8
-        due = ceil(epoch * config.stages / config.epochs)
-        if due > stage:  # departure 5
-            stage = due
+        earlier, stage = (ceil(e * config.stages / config.epochs) for e in (epoch - 1, epoch))
+        if stage > earlier:  # departure 5
             closeness = (u * model.centroids[labels]).sum(1)
-            chosen = easiest(closeness, labels, k, stage, config.stages)
+            easy = easiest(closeness, labels, k, stage, config.stages)
+            chosen.resize_(len(easy)).copy_(easy)
         for picked in shuffled(chosen, config.batch_size):  # line 9
             rows = chosen[picked]
             z, own = model.encoder(x[rows]), labels[rows]
@@ -197,7 +199,8 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             }
             loss = losses["clustering"] + config.norm_weight * losses["norm"]
             loss = loss + config.uniformity_weight * losses["uniformity"]
-            descend(loss + config.compactness_weight * losses["compactness"])  # eq. (13)
+            loss = loss + config.compactness_weight * losses["compactness"]  # eq. (13)
+            descend(optimiser, loss, config.longest_gradient)
             means.add(losses, len(rows))
         changed = change(before, labels)
         yield Step(

@@ -56,6 +56,7 @@ from recluster.parts import pretraining
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.kmeans import RESTARTS
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, one_of, positive
 
@@ -209,7 +210,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = Model(network, mixture(z, k), noise).to(x.device)
     optimiser = torch.optim.Adam(model.parameters(), eps=config.stability, fused=True)
     means = Means()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for group in optimiser.param_groups:
             group["lr"] = config.rate(epoch)
         for rows in shuffled(x, config.batch_size):

@@ -50,6 +50,7 @@ from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 
@@ -110,10 +111,11 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     optimiser = adam(model.parameters(), config.learning_rate)
     critic_optimiser = adam(critic.parameters(), config.learning_rate)
     means = Means()
-    epochs = ceil(config.steps / ceil(len(x) / config.batch_size))
-    step = 0
-    for epoch in range(1, epochs + 1):
-        for rows in shuffled(x, config.batch_size)[: config.steps - step]:
+    length = ceil(len(x) / config.batch_size)
+    epochs = ceil(config.steps / length)
+    changing = model, critic, optimiser, critic_optimiser
+    for epoch in resumable(range(1, epochs + 1), *changing):
+        for rows in shuffled(x, config.batch_size)[: config.steps - (epoch - 1) * length]:
             batch = augmented(x[rows], config.rotation, config.shift)
             alpha, gamma = torch.rand(2, len(rows), device=x.device)
             alpha = alpha / 2  # departure 2
@@ -134,7 +136,6 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             losses["critic"].backward()
             critic_optimiser.step()
             means.add(losses, len(rows))
-            step += 1
         yield Step(
             phase="pretraining",
             epoch=epoch,

@@ -13,7 +13,7 @@ Departures from the paper, and choices where it is silent:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -25,6 +25,7 @@ from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, one_of, positive
 
 
@@ -66,33 +67,26 @@ def norm_loss(z: Tensor) -> Tensor:
     return (norms - 1).square().mean()
 
 
-def descent(
-    module: nn.Module, learning_rate: float, momentum: float, longest_gradient: float
-) -> Callable[[Tensor], None]:
-    """A step of stochastic gradient descent with momentum, given the loss."""
-    weights = list(module.parameters())
-    optimiser = torch.optim.SGD(weights, learning_rate, momentum, fused=True)
-
-    def step(loss: Tensor) -> None:
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, longest_gradient)
-        optimiser.step()
-
-    return step
+def descend(optimiser: torch.optim.SGD, loss: Tensor, longest_gradient: float) -> None:
+    """One step down the loss, along a gradient that is cut to the longest."""
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], longest_gradient)
+    optimiser.step()
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Line 2 of Algorithm 1 on x (n, ...); `k` is not used. Yields once an epoch."""
     model = config.autoencoder(tuple(x.shape[1:])).to(x.device)
-    descend = descent(model, config.learning_rate, config.momentum, config.longest_gradient)
+    optimiser = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum, fused=True)
     means = Means()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
             batch = x[rows]
             z = model.encoder(batch)
             losses = {"reconstruction": summed_error(batch, model.decoder(z)), "norm": norm_loss(z)}
-            descend((losses["reconstruction"] + losses["norm"]) / x[0].numel())  # eqs. (1) to (3)
+            loss = (losses["reconstruction"] + losses["norm"]) / x[0].numel()  # eqs. (1) to (3)
+            descend(optimiser, loss, config.longest_gradient)
             means.add(losses, len(rows))
         yield Step(
             phase="pretraining",

@@ -22,6 +22,7 @@ from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.reconstruction import summed_error
+from recluster.parts.resuming import resumable
 from recluster.spec import Step, one_of, positive
 
 
@@ -54,7 +55,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = config.autoencoder(tuple(x.shape[1:])).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
             batch = x[rows]
             loss = summed_error(batch, model(batch))

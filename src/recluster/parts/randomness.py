@@ -17,12 +17,14 @@ T = TypeVar("T")
 State = tuple[Tensor, list[Tensor]]
 
 
-def _state() -> State:
+def stream() -> State:
+    """Where torch's global stream is now: on the CPU, and on every GPU if one is in use."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return torch.get_rng_state(), cuda
 
 
-def _restore(state: State) -> None:
+def set_stream(state: State) -> None:
+    """Let the global stream go on from there."""
     torch.set_rng_state(state[0])
     if state[1]:
         torch.cuda.set_rng_state_all(state[1])
@@ -31,28 +33,28 @@ def _restore(state: State) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch inside the block; the stream outside goes on as if nothing had been drawn."""
-    outside = _state()
+    outside = stream()
     torch.manual_seed(seed)
     try:
         yield
     finally:
-        _restore(outside)
+        set_stream(outside)
 
 
 def isolated(steps: Iterator[T], seed: int) -> Iterator[T]:
     """The same items, computed on a stream of their own that starts at `seed`."""
     own: State | None = None
     while True:
-        outside = _state()
+        outside = stream()
         if own is None:
             torch.manual_seed(seed)
         else:
-            _restore(own)
+            set_stream(own)
         try:
             item = next(steps)
         except StopIteration:
             return
         finally:
-            own = _state()
-            _restore(outside)
+            own = stream()
+            set_stream(outside)
         yield item

@@ -13,7 +13,7 @@ Departures from SCAN and from the supplement, which says little more than that:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -56,22 +56,22 @@ def self_labelled(
     labels: Tensor,
     config: SelfLabelling,
     descend: Callable[[Tensor, float], None],
-) -> Iterator[dict[str, Tensor]]:
-    """Train on images x (n, c, h, w), yielding the curves of each epoch.
+    epoch: int,
+) -> dict[str, Tensor]:
+    """Train on images x (n, c, h, w) for an epoch, numbered from 0, and give its curves.
 
     `logits` takes images (b, c, h, w) to (b, k), `labels` (n,) are those of the warm-up, and `descend`
     takes one step down a loss at a rate.
     """
     means = Means()
-    for epoch in range(config.self_labelling_epochs):
-        rate = config.self_labelling_rate * cosine(epoch / config.self_labelling_epochs)
-        for rows in paired(shuffled(x, config.self_labelling_batch)):
-            with torch.no_grad():
-                confidence, answers = logits(x[rows]).softmax(1).max(1)
-            confident = confidence > config.confidence
-            if epoch < config.self_labelling_warm_up:
-                answers, confident = labels[rows], torch.ones_like(confident)
-            loss = self_labelling_loss(logits(mild_view(x[rows])), answers, confident)
-            descend(loss, rate)
-            means.add({"self-labelling": loss, "confident": confident.to(x.dtype).mean()}, len(rows))
-        yield means.take()
+    rate = config.self_labelling_rate * cosine(epoch / config.self_labelling_epochs)
+    for rows in paired(shuffled(x, config.self_labelling_batch)):
+        with torch.no_grad():
+            confidence, answers = logits(x[rows]).softmax(1).max(1)
+        confident = confidence > config.confidence
+        if epoch < config.self_labelling_warm_up:
+            answers, confident = labels[rows], torch.ones_like(confident)
+        loss = self_labelling_loss(logits(mild_view(x[rows])), answers, confident)
+        descend(loss, rate)
+        means.add({"self-labelling": loss, "confident": confident.to(x.dtype).mean()}, len(rows))
+    return means.take()
