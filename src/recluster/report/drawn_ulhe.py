@@ -133,7 +133,7 @@ def ablation(found: Found, store: Store) -> Figure:
             panel.plot(*zip(*scores, strict=True), "o", ms=4, alpha=0.8, label=f"our seeds, {dataset}")
         panel.set(ylabel=title, xlim=(-0.4, len(rows) - 0.3))
         panel.set_xticks(range(len(rows)), [row.replace(" (", "\n(") for row in rows])
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     sns.despine(figure)
     return figure
 

@@ -19,9 +19,9 @@ from recluster.report.table import (
     Html,
     counted,
     download,
-    linked,
     printed,
     record_link,
+    spread,
     standing,
     state_class,
 )
@@ -108,7 +108,7 @@ class Scoreboard:
     def table(self) -> Html:
         """Printed beside ours, a line for each number that we have, with links to its records."""
         ours = [(entry, got) for entry in self.entries if (got := entry.judged.obtained)]
-        ours.sort(key=lambda pair: pair[0].judged.cell.metric in OF_DATA)  # last: no method is in them
+        ours.sort(key=lambda pair: _late(pair[0].judged))
         rows = "".join(_row(entry, got) for entry, got in ours)
         heads = "".join(f'<th scope="col" data-kind="{COLUMNS[name]}">{name}</th>' for name in COLUMNS)
         caption = (
@@ -177,6 +177,11 @@ def bar(states: Sequence[str]) -> str:
     return f'<div class="bar" role="img" aria-label="{label}">{parts}</div>'
 
 
+def _late(judged: Judged) -> int:
+    """Where a line comes: what runs gave, then what was calculated, then what is true of the data."""
+    return 2 if judged.cell.metric in OF_DATA else int(judged.computed)
+
+
 def _values(entry: Entry) -> dict[str, object]:
     cell, got = entry.judged.cell, entry.judged.obtained
     variant = " ".join(str(value) for value in cell.variant.values())
@@ -200,10 +205,10 @@ def _values(entry: Entry) -> dict[str, object]:
 def _row(entry: Entry, got: Obtained) -> str:
     cell, values, change = entry.judged.cell, _values(entry), entry.difference
     signed = "" if change is None else f"{change:+.{max(cell.places, 1)}f}".replace("-", "−")
-    seeds = zip(got.seeds, got.records, strict=True)
+    seeds, mean = zip(got.seeds, got.records, strict=True), spread(got, cell)
     shown = {
         "printed": (html.escape(printed(entry.judged)), cell.printed),
-        "ours": (linked(got, cell), got.mean),
+        "ours": (record_link(got.records[0], mean) if got.records else mean, got.mean),
         "difference": (signed, change),
         "records": (" ".join(record_link(key, str(seed)) for seed, key in seeds), got.n),
     }
