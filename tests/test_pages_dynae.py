@@ -214,8 +214,10 @@ def test_the_parts_course_by_hand(tmp_path):
     assert measure(one, store, "acc_unconflicted_rise", {}) == pytest.approx(-0.2)
     assert measure(one, store, "nmi_unconflicted_rise", {}) == pytest.approx(0.1)
     assert measure(one, store, "acc_conflicted_rise", {}) == pytest.approx(-0.2)
+    assert measure(one, store, "nmi_conflicted_rise", {}) == pytest.approx(-0.2)  # to one cluster
+    empty = replace(one, scored=scored | {"acc_conflicted": [0.5, 0.0, 0.0, 0.0]})
     with pytest.raises(InputError, match="no two scored epochs in which nmi_conflicted"):
-        measure(one, store, "nmi_conflicted_rise", {})
+        measure(empty, store, "nmi_conflicted_rise", {})
     with pytest.raises(InputError, match="never are more than 80%"):
         measure(replace(one, curves={"conflicted": [1.0] * 5}), store, "acc_unconflicted_mostly", {})
 

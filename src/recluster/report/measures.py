@@ -285,8 +285,8 @@ def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
 
 def _part_rise(record: Record, store: Store, variant: Variant, name: str) -> float:
     """What a score of the conflicted, or of the others, gains while there are any of them."""
-    values = _watched(record, name)
-    there = values[values > 0]
+    part = name.partition("_")[2]
+    there = _watched(record, name)[_watched(record, f"acc_{part}") > 0]  # NMI is 0 of one cluster too
     if len(there) < 2:
         raise Unmeasured(f"{record.key} has no two scored epochs in which {name} is of any sample")
     return float(there[-1] - there[0])
