@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import hashlib
 import io
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +64,46 @@ def archive_bytes(n: int) -> bytes:
     return buffer.getvalue()
 
 
+def cifar_bytes(n: int, labels: int) -> bytes:
+    """CIFAR's archive of n samples a file: their number, once a label, then pixels of that value."""
+    names = ["data_batch_1", "data_batch_2", "test_batch"] if labels == 1 else ["train", "test"]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for first, name in enumerate(["readme.html", *(f"{name}.bin" for name in reversed(names))]):
+            value = bytes(b for i in range(n) for b in [10 * first + i] * (labels + 3072))
+            entry = tarfile.TarInfo(f"cifar-binary/{name}")
+            entry.size = len(value)
+            archive.addfile(entry, io.BytesIO(value))
+    return buffer.getvalue()
+
+
+def har_bytes(n: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for part, value in (("train", -0.5), ("test", 1.0)):
+            rows = "\n".join("  " + "  ".join([f"{value:.7e}"] * 561) for _ in range(n))
+            archive.writestr(f"UCI HAR Dataset/{part}/X_{part}.txt", rows)
+            archive.writestr(f"UCI HAR Dataset/{part}/y_{part}.txt", "\n".join(["6", "1"] * (n // 2)))
+    return buffer.getvalue()
+
+
+def vectors_bytes(first: int, n: int) -> bytes:
+    """n stories of RCV1 from number `first` on; story s has the words 1 to s, and word 2500."""
+    rows = (
+        f"{story}  " + " ".join(f"{word}:0.5" for word in [*range(1, story + 1), 2500])
+        for story in range(first, first + n)
+    )
+    return gzip.compress("\n".join(rows).encode())
+
+
+TOPICS = {1: ["CCAT", "C15"], 2: ["MCAT"], 3: ["ECAT", "GCAT"], 4: ["GCAT"], 5: ["C15"], 6: ["CCAT"]}
+
+
+def topics_bytes() -> bytes:
+    lines = [f"{topic} {story} 1" for story, topics in TOPICS.items() for topic in topics]
+    return gzip.compress("\n".join(lines).encode())
+
+
 def smoothed(images: np.ndarray) -> np.ndarray:
     """As LIBSVM has them, (n, 16, 16): a Gaussian of 0.75 pixels cut at 3, on a -1 background."""
     return gaussian_filter(
@@ -76,7 +118,18 @@ def content() -> dict[str, bytes]:
     made = {}
     for name in files.CHECKSUMS:
         n = 7 if "train" in name or name.endswith("usps.bz2") else 4
-        if "images" in name:
+        if name.startswith("CIFAR"):
+            made[name] = cifar_bytes(3, 1 if "10-b" in name else 2)
+        elif name.startswith("HAR"):
+            made[name] = har_bytes(4)
+        elif name.startswith("RCV1"):
+            places = {"train": 1, "pt0": 3, "pt1": 4, "pt2": 5, "pt3": 6}
+            first = next((at for part, at in places.items() if part in name), None)
+            made[name] = topics_bytes() if first is None else vectors_bytes(first, 1 + (first == 1))
+        elif name.startswith("stl10"):
+            size, top = (96 * 96 * 3, 256) if name.endswith("X.bin") else (1, 11)
+            made[name] = random.integers(1, top, n * size).astype(np.uint8).tobytes()
+        elif "images" in name:
             made[name] = idx_bytes(random.integers(0, 256, (n, 28, 28)))
         elif name.endswith(".tar.xz"):
             made[name] = archive_bytes(6)
@@ -218,8 +271,70 @@ def test_an_archive_that_nobody_publishes_is_asked_for(tmp_path, network):
     assert listing(tmp_path) == []
 
 
+def test_cifar_is_its_training_files_by_name_then_its_test_file():
+    x, y = formats.cifar(cifar_bytes(3, 1))
+    assert (x.shape, x.dtype, y.dtype) == ((9, 3, 32, 32), np.float32, np.int64)
+    assert y.tolist() == [30, 31, 32, 20, 21, 22, 10, 11, 12]
+    assert np.array_equal(x[:, 2, 31, 31], y.astype(np.float32) / 255)
+    two = b"".join([bytes([3, 77]), bytes(1024), bytes([255]) * 1024, bytes(1024)])
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in ("train", "test"):
+            entry = tarfile.TarInfo(f"cifar-100-binary/{name}.bin")
+            entry.size = len(two)
+            archive.addfile(entry, io.BytesIO(two))
+    x, y = formats.cifar(buffer.getvalue(), labels=2)
+    assert y.tolist() == [3, 3]  # the superclass, not the class
+    assert x.mean((2, 3)).tolist() == [[0, 1, 0]] * 2
+
+
+def test_stl10_lies_by_columns_and_counts_from_one():
+    columns = np.zeros((1, 3, 96, 96), np.uint8)
+    columns[0, 1, 5, 90] = 255  # column 5, row 90
+    x, y = formats.stl10(columns.tobytes(), bytes([10]), columns.tobytes(), bytes([1]))
+    assert y.tolist() == [9, 0]
+    assert np.argwhere(x).tolist() == [[0, 1, 90, 5], [1, 1, 90, 5]]
+
+
+def test_har_is_the_training_part_then_the_test_part():
+    x, y = formats.har(har_bytes(2))
+    assert (x.shape, x.dtype) == ((4, 561), np.float32)
+    assert x[:, 0].tolist() == [-0.5, -0.5, 1, 1]
+    assert y.tolist() == [5, 0, 5, 0]
+
+
+def test_reuters_takes_stories_of_one_root_topic_and_the_most_frequent_words():
+    files_ = [vectors_bytes(1, 2), vectors_bytes(3, 4), topics_bytes()]
+    x, y = formats.reuters(*files_, n=10, terms=3)
+    assert y.tolist() == [0, 3, 2, 0]  # of the stories 1, 2, 4 and 6: 3 has two roots, 5 has none
+    assert np.allclose(np.linalg.norm(x, axis=1), np.sqrt(3))
+    assert (x > 0).tolist() == [  # the words 1 (in four stories), 2 (in three) and 2500 (in four)
+        [True, False, True], [True, True, True], [True, True, True], [True, True, True],
+    ]  # fmt: skip
+    fewer = formats.reuters(*files_, n=2, terms=3)
+    assert len(fewer[1]) == 2
+    assert np.array_equal(fewer[0], formats.reuters(*files_, n=2, terms=3)[0])
+
+
+def test_a_thinned_set_keeps_the_last_class_and_the_rate_of_the_first():
+    whole, thinned = load_dataset("digits"), load_dataset("digits-r0.2")
+    counts, left = np.bincount(whole.y), np.bincount(thinned.y)
+    assert left[9] == counts[9]
+    share = left / counts
+    assert np.abs(share - np.linspace(0.2, 1, 10)).max() < 0.12  # three deviations
+    rows = {sample.tobytes() for sample in whole.x}
+    assert all(sample.tobytes() in rows for sample in thinned.x)
+    assert thinned.checksum == load_dataset("digits-r0.2").checksum
+    assert {len(load_dataset(f"digits-r{rate}").y) for rate in (0.1, 0.3)} == {970, 1142}
+
+
+@pytest.mark.parametrize("name", ["mnist-r0.1", "mnist-test-r0.5", "mnist-r0.3"])
+def test_the_thinned_sets_have_the_sizes_that_the_catalogue_names(name, data_root):
+    assert len(load_dataset(name).y) == DATASETS[name].n
+
+
 def test_arrays_are_fit_for_tensors(root):
-    for name in DATASETS:
+    for name in (name for name, source in DATASETS.items() if not source.local):
         data = load_dataset(name, root=root)
         assert data.x.flags.writeable
         assert data.x.flags.c_contiguous
@@ -481,15 +596,14 @@ def test_summary_has_a_row_for_each_data_set(root):
     (root / CUT).unlink()
     rows = {row["name"]: row for row in summary(root=root)}
     assert list(rows) == list(DATASETS)
-    assert {name: row["state"] for name, row in rows.items()} == {
-        "digits": "ok",
-        "mnist": "missing",
-        "mnist-test": "missing",
-        "fashion": "ok",
-        "usps": "corrupt",
-        "2mnist": "missing",
-        "cifar10-jpeg": "ok",
+    states = {name: row["state"] for name, row in rows.items()}
+    of_files = {name: states.pop(name) for name, source in DATASETS.items() if not source.local}
+    assert {name for name, state in of_files.items() if state == "corrupt"} == {"usps"}
+    assert {name for name, state in of_files.items() if state == "missing"} == {
+        *("mnist", "mnist-test", "2mnist"),
+        *(f"{name}-r0.{tenth}" for name in ("mnist", "mnist-test") for tenth in range(1, 6)),
     }
+    assert set(states.values()) == {"missing"}
     assert (rows["usps"]["n"], rows["usps"]["shape"], rows["usps"]["k"]) == (9298, (1, 16, 16), 10)
     assert all(row["description"] for row in rows.values())
 
@@ -517,9 +631,10 @@ def test_torchvision_is_asked_for_a_collection_at_a_time(tmp_path, monkeypatch):
     ]
 
 
-def test_names_and_sums_are_torchvisions(monkeypatch):
+def test_names_and_sums_are_torchvisions_and_scikit_learns(monkeypatch):
     monkeypatch.undo()
-    from torchvision.datasets import MNIST, USPS, FashionMNIST
+    from sklearn.datasets import _rcv1
+    from torchvision.datasets import MNIST, STL10, USPS, FashionMNIST
 
     theirs = {
         f"{kind.__name__}/raw/{name.removesuffix('.gz')}"
@@ -529,7 +644,25 @@ def test_names_and_sums_are_torchvisions(monkeypatch):
     for _, name, md5 in USPS.split_list.values():
         theirs.add(f"USPS/{name}")
         assert f"md5:{md5}" in files.CHECKSUMS[f"USPS/{name}"]
-    assert theirs == {name for name in files.CHECKSUMS if "/" in name}
+    for name, md5 in (*STL10.train_list, *STL10.test_list):
+        if not name.startswith("unlabeled"):
+            theirs.add(f"{STL10.base_folder}/{name}")
+            assert files.CHECKSUMS[f"{STL10.base_folder}/{name}"] == (f"md5:{md5}",)
+    for one in (*_rcv1.XY_METADATA, _rcv1.TOPICS_METADATA):
+        theirs.add(f"RCV1/{one.filename}")
+        assert files.CHECKSUMS[f"RCV1/{one.filename}"] == (f"sha256:{one.checksum}",)
+        assert files.ADDRESSES[f"RCV1/{one.filename}"] == one.url
+    others = {name for name in files.ADDRESSES if not name.startswith("RCV1/")}
+    assert theirs | others == {name for name in files.CHECKSUMS if "/" in name}
+
+
+def test_what_torchvision_does_not_fetch_has_an_address(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", lambda *call: asked.append(call))
+    files.download("HAR", tmp_path)
+    address = files.ADDRESSES["HAR/UCI HAR Dataset.zip"]
+    assert asked == [(address, tmp_path / "HAR", "UCI HAR Dataset.zip")]
 
 
 def test_torchvision_is_not_imported_before_a_fetch():

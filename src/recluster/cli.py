@@ -36,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="The data sets: list, fetch, verify.", no_args_is_help=True)
+data_app = typer.Typer(help="The data sets: list, fetch, extract, verify.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 results_app = typer.Typer(help="The records: list, verify, stale, prune, merge.", no_args_is_help=True)
 app.add_typer(results_app, name="results")
@@ -423,9 +423,6 @@ def fit(
     force: Annotated[bool, typer.Option("--force", help="overwrite what is there")] = False,
 ) -> None:
     """Cluster data of your own: labels as .csv and, if asked for, a page of HTML about them."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from recluster.own import Request, cluster, summary
 
     request = Request(
@@ -444,7 +441,7 @@ def fit(
         force=force,
     )
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task("reading", total=None)
         outcome = cluster(
             request,
@@ -466,7 +463,7 @@ def data_list() -> None:
     for entry in summary():
         shape = "x".join(map(str, entry["shape"]))
         print(
-            f"{entry['name']:11} {entry['n']:7,} x {shape:8} k={entry['k']:<3} "
+            f"{entry['name']:22} {entry['n']:9,} x {shape:8} k={entry['k']:<4} "
             f"{entry['state']:8} {entry['description']}"
         )
 
@@ -478,6 +475,25 @@ def data_fetch(name: str) -> None:
 
     for path, state in fetch(name):
         print(f"{state:8} {path}")
+
+
+@data_app.command("extract")
+def data_extract(
+    names: list[str],
+    device: Annotated[str | None, typer.Option(help="cpu or cuda [cuda if there is one]")] = None,
+) -> None:
+    """Make feature sets, such as stl10-resnet152, from images and a pretrained network."""
+    from recluster.data.features import extract
+
+    console = Console(stderr=True)
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
+        for name in names:
+            bar = bars.add_task(name, total=None)
+
+            def tell(done: int, of: int, bar: TaskID = bar) -> None:
+                bars.update(bar, completed=done, total=of)
+
+            print(f"wrote {extract(name, device=device, tell=tell)}")
 
 
 @data_app.command("verify")

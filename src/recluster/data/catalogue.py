@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recluster.data import files, formats
+from recluster.data import files, formats, local
 from recluster.data.formats import Labels, Pixels
-from recluster.spec import one_of
+from recluster.spec import InputError, one_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Dataset:
 
     Attributes:
         name: as in `DATASETS`.
-        x: float32 in [0, 1]; (n, c, h, w) for images, else (n, d).
+        x: float32; images (n, c, h, w) in [0, 1], all else (n, d) as its loader says.
         y: int64 in 0..k-1; (n,).
         k: number of classes.
         checksum: of the content and not of the name; see `content_checksum`.
@@ -44,15 +45,19 @@ class Source:
         shape: of one sample.
         k: number of classes.
         files: their paths under the data root, in the order in which `read` takes their bytes.
-        read: the files' bytes to (n, *shape) and (n,).
+        read: the files' bytes to (n, *shape) and (n,); or the path of `local`.
+        local: what nobody publishes in this form, a file or a folder under the data root.
+        remedy: how to come by `local`.
     """
 
     description: str
     n: int
     shape: tuple[int, ...]
     k: int
-    files: tuple[str, ...]
     read: Callable[..., tuple[Pixels, Labels]]
+    files: tuple[str, ...] = ()
+    local: str = ""
+    remedy: str = ""
 
 
 def _idx(*prefixes: str) -> tuple[str, ...]:
@@ -121,6 +126,99 @@ DATASETS: dict[str, Source] = {
         files=("cifar10-jpeg.tar.xz",),
         read=formats.jpeg_folders,
     ),
+    "cifar10": Source(
+        description="CIFAR-10, training and test part",
+        n=60_000,
+        shape=(3, 32, 32),
+        k=10,
+        files=("CIFAR-10/cifar-10-binary.tar.gz",),
+        read=formats.cifar,
+    ),
+    "cifar100": Source(
+        description="CIFAR-100, training and test part, in its 20 superclasses",
+        n=60_000,
+        shape=(3, 32, 32),
+        k=20,
+        files=("CIFAR-100/cifar-100-binary.tar.gz",),
+        read=partial(formats.cifar, labels=2),
+    ),
+    "stl10": Source(
+        description="STL-10, training and test part, without the unlabelled images",
+        n=13_000,
+        shape=(3, 96, 96),
+        k=10,
+        files=tuple(
+            f"stl10_binary/{part}_{kind}.bin" for part in ("train", "test") for kind in ("X", "y")
+        ),
+        read=formats.stl10,
+    ),
+    "har": Source(
+        description="Human Activity Recognition Using Smartphones, training and test part",
+        n=10_299,
+        shape=(561,),
+        k=6,
+        files=("HAR/UCI HAR Dataset.zip",),
+        read=formats.har,
+    ),
+    "reuters10k": Source(
+        description="10,000 stories of RCV1-v2 with one root topic, 2,000 words; a sample of ours",
+        n=10_000,
+        shape=(2000,),
+        k=4,
+        files=tuple(name for name in files.CHECKSUMS if name.startswith("RCV1/")),
+        read=partial(formats.reuters, n=10_000, terms=2000),
+    ),
+    "ytf": Source(
+        description="YouTube Faces, 10,000 aligned images of the first 41 people; a choice of ours",
+        n=10_000,
+        shape=(3, 55, 55),
+        k=41,
+        local="YouTubeFaces/aligned_images_DB",
+        read=partial(local.youtube_faces, people=41, n=10_000),
+        remedy="ask its authors for aligned_images_DB.tar.gz and unpack it there",
+    ),
+}
+
+_THINNED = {  # how many samples stay at the rates 0.1 to 0.5
+    "digits": (970, 1047, 1142, 1242, 1336),
+    "mnist-test": (5509, 6006, 6493, 6982, 7447),
+    "mnist": (38139, 41708, 45224, 48830, 52471),
+}
+DATASETS |= {
+    f"{name}-r{tenth / 10:g}": dataclasses.replace(
+        DATASETS[name],
+        description=f"{name}, thinned: from {tenth * 10} % of the first class to all of the last",
+        n=n,
+        read=partial(formats.imbalanced, rate=tenth / 10, read=DATASETS[name].read),
+    )
+    for name, counts in _THINNED.items()
+    for tenth, n in enumerate(counts, 1)
+}
+
+IMAGENET = "ImageNet/train"  # a folder a class, as torchvision unpacks it
+PICTURES = {name: (DATASETS[name].n, DATASETS[name].k) for name in ("stl10", "cifar10", "cifar100")}
+PICTURES |= {
+    "cifar10-jpeg": (60_000, 10),
+    "imagenet10": (13_000, 10),
+    "imagenet": (1_281_167, 1000),
+}
+"""What features can be extracted from, with its number of samples and of classes."""
+
+WIDTHS = {"resnet34": 512, "resnet50": 2048, "resnet101": 2048, "resnet152": 2048, "moco": 2048}
+"""How many features each pretrained network gives; `features` has the networks."""
+
+DATASETS |= {
+    f"{name}-{network}": Source(
+        description=f"{network} features of {name}",
+        n=n,
+        shape=(width,),
+        k=k,
+        local=f"features/{name}-{network}.npz",
+        read=local.features,
+        remedy=f"run `recluster data extract {name}-{network}`",
+    )
+    for name, (n, k) in PICTURES.items()
+    for network, width in WIDTHS.items()
 }
 
 
@@ -131,7 +229,14 @@ def load_dataset(name: str, *, root: str | Path | None = None) -> Dataset:
         InputError: the name is unknown, or a file cannot be read or fetched.
     """
     source = _source(name)
-    x, y = source.read(*_contents(name, root))
+    x, y = source.read(_local(name, root)) if source.local else source.read(*_contents(name, root))
+    fits = x.shape == (source.n, *source.shape) and np.array_equal(np.unique(y), range(source.k))
+    if source.local and not fits:  # all else has a checksum
+        raise InputError(
+            f"data set {name!r} has {source.n:,} samples of shape {source.shape} in {source.k} classes; "
+            f"{files.data_root(root) / source.local} holds {len(x):,} of {x.shape[1:]} in "
+            f"{len(np.unique(y))}; move it away and {source.remedy}"
+        )
     return Dataset(name=name, x=x, y=y, k=source.k, checksum=content_checksum(x, y))
 
 
@@ -141,7 +246,10 @@ def fetch(name: str, *, root: str | Path | None = None) -> list[tuple[Path, file
     Raises:
         InputError: the name is unknown, or a file cannot be read or fetched.
     """
-    _contents(name, root)
+    if _source(name).local:
+        _local(name, root)
+    else:
+        _contents(name, root)
     return verify(name, root=root)
 
 
@@ -152,6 +260,9 @@ def verify(name: str, *, root: str | Path | None = None) -> list[tuple[Path, fil
         InputError: the name is unknown, or a file cannot be opened.
     """
     source = _source(name)
+    if source.local:
+        path = files.data_root(root) / source.local
+        return [(path, "ok" if path.exists() else "missing")]
     folder = files.data_root(root) if source.files else Path()
     return [(folder / file, files.state_of(file, folder)) for file in source.files]
 
@@ -163,6 +274,8 @@ def summary(*, root: str | Path | None = None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, source in DATASETS.items():
         found = {states[file] for file in source.files}
+        if source.local and not (folder / source.local).exists():
+            found = {"missing"}
         worst = next((state for state in ("corrupt", "missing") if state in found), "ok")
         rows.append(
             {
@@ -188,6 +301,18 @@ def content_checksum(x: Pixels, y: Labels) -> str:
 def _source(name: str) -> Source:
     one_of("data set", name, DATASETS)
     return DATASETS[name]
+
+
+def _local(name: str, root: str | Path | None) -> Path:
+    """Where lies what nobody publishes in this form; an `InputError` if it is not there."""
+    source = _source(name)
+    path = files.data_root(root) / source.local
+    if not path.exists():
+        raise InputError(
+            f"data set {name!r} cannot be read: {path} is missing; {source.remedy}, or set "
+            "RECLUSTER_DATA to a folder that has it"
+        )
+    return path
 
 
 def _contents(name: str, root: str | Path | None) -> list[bytes]:

@@ -1,11 +1,15 @@
-"""From the bytes of checked files to pixels in [0, 1] and labels from 0; no file is opened here."""
+"""From the bytes of checked files to samples and labels from 0; no file is opened here."""
 
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +84,95 @@ def jpeg_folders(content: bytes) -> tuple[Pixels, Labels]:
                 names.append(PurePosixPath(member.name).parent.name)
     pixels = np.divide(np.stack(images), np.float32(255), dtype=np.float32, order="C")
     return pixels, np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def cifar(content: bytes, *, labels: int = 1) -> tuple[Pixels, Labels]:
+    """CIFAR's archive in plain bytes: (60000, 3, 32, 32), training then test part, and 60000 labels.
+
+    A sample is `labels` bytes of labels, then its pixels, colour by colour. CIFAR-100 has two labels,
+    the superclass first, and that is what is taken (A. Krizhevsky, "The CIFAR-10 and CIFAR-100
+    datasets", binary version).
+    """
+    parts = {}
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for member in archive:
+            name = PurePosixPath(member.name).name
+            if name.endswith(".bin") and (file := archive.extractfile(member)) is not None:
+                parts[not name.startswith("test"), name] = file.read()
+    ordered = [parts[key] for key in sorted(parts, key=lambda key: (not key[0], key[1]))]
+    samples = np.frombuffer(b"".join(ordered), np.uint8).reshape(-1, labels + 3 * 32 * 32)
+    images = samples[:, labels:].reshape(-1, 3, 32, 32)
+    return np.divide(images, np.float32(255), dtype=np.float32), samples[:, 0].astype(np.int64)
+
+
+def stl10(*contents: bytes) -> tuple[Pixels, Labels]:
+    """STL-10's files in the order images, labels, images, labels: (n, 3, 96, 96) and n labels.
+
+    The images lie colour by colour and column by column, the labels count from 1 (A. Coates, "STL-10").
+    """
+    images = np.frombuffer(b"".join(contents[0::2]), np.uint8).reshape(-1, 3, 96, 96)
+    labels = np.frombuffer(b"".join(contents[1::2]), np.uint8).astype(np.int64) - 1
+    upright = images.transpose(0, 1, 3, 2)
+    return np.divide(upright, np.float32(255), dtype=np.float32, order="C"), labels
+
+
+def har(content: bytes) -> tuple[Pixels, Labels]:
+    """HAR's archive, training then test part: (n, 561), in [-1, 1] as distributed, and n labels."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+
+        def numbers(name: str) -> NDArray[np.float64]:
+            return np.loadtxt(io.BytesIO(archive.read(f"UCI HAR Dataset/{name}.txt")), ndmin=1)
+
+        samples = [numbers(f"{part}/X_{part}") for part in ("train", "test")]
+        labels = [numbers(f"{part}/y_{part}") for part in ("train", "test")]
+    return np.vstack(samples).astype(np.float32), np.concatenate(labels).astype(np.int64) - 1
+
+
+ROOTS = ("CCAT", "ECAT", "GCAT", "MCAT")  # the four topics under which all others of RCV1 lie
+
+
+def reuters(*contents: bytes, n: int, terms: int) -> tuple[Pixels, Labels]:
+    """RCV1-v2's files of vectors, then that of topics: n stories as (n, terms), and their root topics.
+
+    A story of exactly one root topic counts. Its features are the published weights, log tf-idf, of
+    the `terms` words that occur in most of these stories, scaled to the length sqrt(terms); the n
+    stories, at random but always the same, are among those that have one of these words. The papers
+    say "a random subset": this is not their sample, and theirs were weighted after the choice of words.
+    """
+    from scipy import sparse
+    from sklearn.datasets import load_svmlight_files
+
+    *vectors, topics = [gzip.decompress(content) for content in contents]
+    parts = load_svmlight_files([io.BytesIO(part) for part in vectors], zero_based=False)
+    words, stories = sparse.vstack(parts[0::2]).tocsr(), np.concatenate(parts[1::2]).astype(np.int64)
+    belongs = np.zeros((len(stories), len(ROOTS)), bool)
+    place = {story: row for row, story in enumerate(stories.tolist())}
+    for line in topics.decode().splitlines():
+        topic, story, _ = line.split()
+        if topic in ROOTS and int(story) in place:
+            belongs[place[int(story)], ROOTS.index(topic)] = True
+    single = np.flatnonzero(belongs.sum(1) == 1)
+    words = words[single]
+    occurrences = words.getnnz(axis=0)
+    frequent = np.sort(np.argsort(-occurrences, kind="stable")[:terms])
+    words = words[:, frequent]
+    filled = np.flatnonzero(words.getnnz(axis=1))
+    chosen = np.sort(np.random.default_rng(0).permutation(filled)[:n])
+    x = words[chosen].toarray()
+    x *= np.sqrt(terms) / np.linalg.norm(x, axis=1, keepdims=True)
+    return x.astype(np.float32), belongs[single[chosen]].argmax(1).astype(np.int64)
+
+
+def imbalanced(*contents: bytes, rate: float, read: Callable[..., Any]) -> tuple[Pixels, Labels]:
+    """What `read` gives, thinned: of the first class each sample stays with probability `rate`.
+
+    The last class stays whole, those between linearly in between (DCSS, Section 4.8). Which samples
+    stay is random, but always the same.
+    """
+    x, y = read(*contents)
+    probabilities = np.linspace(rate, 1, y.max() + 1)
+    stays = np.random.default_rng(0).random(len(y)) < probabilities[y]
+    return x[stays], y[stays]
 
 
 def unsmoothed(images: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,9 +68,12 @@ SHORTER: Mapping[str, Settings] = {
 }
 
 
-def methods(scale: str) -> dict[str, Config]:
-    """Name to config of every method at a scale, in the order of the comparison."""
-    ae, augmented, short = AE[scale], ACAI[scale], SHORTER[scale]
+def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Config]:
+    """Name to config of every method at a scale, in the order of the comparison.
+
+    With `ae`, those that start from the pretrained autoencoder start from this one.
+    """
+    ae, augmented, short = ae or AE[scale], ACAI[scale], SHORTER[scale]
 
     def of(name: str) -> Mapping[str, Any]:
         return short.get(name, {})

@@ -199,6 +199,24 @@ def _line(axes: Axes, ours: Mapping[int, Sequence[Record]], score: str, label: s
     axes.errorbar(places, means, np.abs(spread), marker="o", color=f"C{number}", capsize=2, label=label)
 
 
+def imbalance(found: Found, store: Store) -> Figure:
+    """Figure 6: ACC and NMI of each method over the rate at which samples of the first class stay."""
+    rates = sorted({dataset.rpartition("-r")[2] for _, dataset in found}, key=float)
+    figure, axes = panels(2)
+    for panel, (score, title) in zip(axes, (("acc", "ACC"), ("nmi_max", "NMI")), strict=True):
+        for number, row in enumerate(dict.fromkeys(row for row, _ in found)):
+            ours = {
+                rates.index(dataset.rpartition("-r")[2]): records
+                for (name, dataset), records in found.items()
+                if name == row
+            }
+            _line(panel, ours, score, row, number)
+        panel.set_xticks(range(len(rates)), rates)
+        panel.set(title=title, xlabel="retention rate r", ylim=(0, 1.02))
+    axes[0].legend(loc="lower left")
+    return figure
+
+
 CHOSEN: dict[str, Callable[[dcss.Config], float]] = {
     "alpha": lambda config: config.centring_weight,
     "m": lambda config: config.fuzziness,
@@ -222,6 +240,7 @@ def panels(columns: int, size: tuple[float, float] = (3.2, 2.7)) -> tuple[Figure
 
 DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     "centring": first_phase,
+    "imbalance": imbalance,
     "pairing": partial(second_phase, curves={"loss per pair": ["pairs"]}),
     "participation": partial(
         second_phase,

@@ -137,9 +137,11 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: St
     records, problems = found
     measured, problems = _measured(records, cell, claim.unit, store, problems)
     if not measured:
+        needed = [claim.needs[cell.dataset]] if cell.dataset in claim.needs else []
         command = f"recluster run {claim.id} --scale {scale}"
+        why = "; ".join([*problems, *needed, command])
         state = "lost" if cell.lost else "not run"
-        return Judged(cell=cell, obtained=None, state=state, why="; ".join([*problems, command]))
+        return Judged(cell=cell, obtained=None, state=state, why=why)
     obtained = summary([*measured.values()], [one for one in records if one.key in measured])
     state = _state(claim, cell, obtained)
     return Judged(cell=cell, obtained=obtained, state=state, why="; ".join(problems))
