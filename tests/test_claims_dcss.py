@@ -152,7 +152,7 @@ def test_plain_k_means_on_an_autoencoder_beats_the_four_methods_that_start_from_
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_runs_are_the_suites_but_for_the_network_of_the_paper(scale):
-    planned = {row: config for row, _, config in dcss.TABLE_1.planned(scale)}
+    planned = on(dcss.TABLE_1, scale)
     suite = methods(scale)
     assert list(planned) == OWN
     own = ["AE + k-means", "DCSS_u", "DCSS"] if scale == "paper" else []
@@ -160,7 +160,7 @@ def test_the_runs_are_the_suites_but_for_the_network_of_the_paper(scale):
     for row in own:
         assert planned[row] == replace(suite[row], start=planned["DCSS"].start)
         assert planned[row].start.network == "dcss-conv"
-    mnet = {row: config for row, _, config in dcss.TABLE_3.planned(scale)}
+    mnet = on(dcss.TABLE_3, scale)
     assert mnet == {row: suite[row] for row in ("DEC+MNet", "IDEC+MNet", "DCN+MNet", "DKM+MNet")}
 
 
@@ -170,8 +170,39 @@ def test_rows_that_we_do_not_run_are_quoted(tmp_path):
     assert {row for row, state in states if state == "not run"} == set(OWN)
 
 
-def changed(claim: Claim, scale: str) -> dict[str, method.Config]:
-    return {row: config for row, _, config in claim.planned(scale)}
+def on(claim: Claim, scale: str, dataset: str = "") -> dict[str, Config]:
+    """Row to config on a data set, else on the scale's first."""
+    first = dataset or next(iter(claim.plan[scale]))
+    return {row: config for row, name, config in claim.planned(scale) if name == first}
+
+
+def test_coloured_images_have_the_networks_of_section_5():
+    features = on(dcss.TABLE_2, "paper", "stl10-resnet34")
+    assert list(features) == ["DEC", "IDEC", "DCN", "DKM", "AE + k-means", "DCSS_u", "DCSS"]
+    autoencoders = {config.start for config in features.values()}
+    [(network, size)] = {(start.network, start.embedding_size) for start in autoencoders}
+    assert (network, size) == ("mlp", 20)
+    assert features["DCSS"].hidden_size == 128
+    assert on(dcss.TABLE_2, "paper", "cifar100-resnet50")["DCSS"].hidden_size == 1000
+    assert on(dcss.TABLE_3, "paper", "cifar100-resnet152")["DKM+MNet"].hidden_size == 1000
+    assert on(dcss.FIGURE_9D, "paper", "cifar100-resnet152")["T2 = 5"].start.start.embedding_size == 20
+
+
+def test_features_of_the_copy_of_cifar_10_stand_beside_those_of_the_original():
+    for claim in (dcss.TABLE_2, dcss.TABLE_3, dcss.FIGURE_9A, dcss.FIGURE_7):
+        assert {"cifar10-resnet152", "cifar10-jpeg-resnet152"} <= set(claim.plan["paper"])
+        assert on(claim, "paper", "cifar10-resnet152") == on(claim, "paper", "cifar10-jpeg-resnet152")
+    assert set(on(dcss.TABLE_1, "paper", "cifar10")) == set(OWN) - {"AE + k-means", "DCSS_u", "DCSS"}
+
+
+def test_the_imbalanced_subsets_are_thinned_at_every_rate():
+    for scale, name in (("smoke", "digits"), ("laptop", "mnist-test"), ("paper", "mnist")):
+        assert list(dcss.IMBALANCE.plan[scale]) == [f"{name}-r0.{tenth}" for tenth in range(1, 6)]
+        assert on(dcss.IMBALANCE, scale)["DCSS"] == dcss_runs.RUNS[scale]["DCSS"]
+
+
+def changed(claim: Claim, scale: str) -> dict[str, Config]:
+    return on(claim, scale)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +227,8 @@ def test_sweeps_have_the_values_of_the_text(claim, field, values):
 @pytest.mark.parametrize("claim", PANELS)
 def test_sweeps_of_the_first_phase_hold_dcss_u_and_those_of_the_second_start_from_it(claim):
     second = claim in (dcss.FIGURE_9D, dcss.FIGURE_10B)
-    assert set(claim.plan) == (set(SCALES) if second else {"smoke", "paper"})
+    long = claim is dcss.FIGURE_9C
+    assert set(claim.plan) == ({"smoke", "paper"} if long else set(SCALES))
     for scale in claim.plan:
         first = dcss_runs.RUNS[scale]["DCSS_u"]
         configs = changed(claim, scale).values()
@@ -208,8 +240,9 @@ def test_sweeps_of_the_first_phase_hold_dcss_u_and_those_of_the_second_start_fro
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_figures_and_statements_need_no_other_runs_than_the_tables(scale):
-    tables = {run.key for claim in (dcss.TABLE_1, dcss.TABLE_3) for run in claim.runs(scale)}
-    others = [c for c in dcss.CLAIMS if c not in PANELS]
+    named = (dcss.TABLE_1, dcss.TABLE_2, dcss.TABLE_3)
+    tables = {run.key for claim in named for run in claim.runs(scale)}
+    others = [c for c in dcss.CLAIMS if c not in (*PANELS, dcss.IMBALANCE)]
     assert {run.key for claim in others for run in claim.runs(scale)} <= tables
 
 

@@ -89,7 +89,9 @@ def test_printed_sizes_are_of_50_000_images_and_keep_their_bound_but_for_gamma_1
         (secu.TABLE_3, "batch_size", [32, 64, 128, 256]),
     ],
 )
-@pytest.mark.parametrize(("scale", "data"), [("laptop", "usps"), ("paper", "cifar10-jpeg")])
+@pytest.mark.parametrize(
+    ("scale", "data"), [("laptop", "usps"), ("paper", "cifar10-jpeg"), ("paper", "cifar10")]
+)
 def test_the_ablations_change_one_setting(scale, data, claim, field, values):
     planned = {row: config for row, name, config in claim.planned(scale) if name == data}
     assert [getattr(config, field) for config in planned.values()] == values
@@ -117,12 +119,13 @@ def test_the_other_data_have_the_suites_one_run(scale, data):
 
 @pytest.mark.parametrize("claim", [*TABLES, secu.SIZES])
 def test_the_jpeg_copy_stands_beside_cifar_10_and_never_for_it(claim, tmp_path):
-    assert {name for _, name, _ in claim.planned("paper")} == {"cifar10-jpeg"}
+    assert {name for _, name, _ in claim.planned("paper")} == {"cifar10", "cifar10-jpeg"}
     own = claim.stand_ins("paper")
     assert len(own) == len(claim.cells)
     assert {(cell.dataset, cell.printed) for cell in own} == {("cifar10-jpeg", None)}
     judged = judge(claim, "paper", Store(tmp_path))[: len(claim.cells)]
-    assert {(one.state, one.why) for one in judged} == {("not run", secu.NEEDS["cifar10"])}
+    why = f"{secu.NEEDS['cifar10']}; recluster run {claim.id} --scale paper"
+    assert {(one.state, one.why) for one in judged} == {("not run", why)}
 
 
 # --- sizes and propositions ---------------------------------------------------------------------

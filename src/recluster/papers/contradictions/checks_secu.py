@@ -39,7 +39,7 @@ def training_images(claims: Claims, k: int = 10) -> Finding:
     rows = column(claims, "secu.table2", "cifar10", "largest")
     bounds = [sizes(claims, row) for row in rows]
     most, least = (k * min(high for high, _ in bounds), k * max(low for _, low in bounds))
-    theirs = one(claims, "pcx.table3", "CIFAR-10", "cifar10-moco", "samples")
+    theirs = one(claims, "pcx.table3", "CIFAR-10", "cifar10", "samples")
     return Finding(
         holds=not least <= theirs <= most,
         evidence=f"Table 2 allows {least:,.0f} to {most:,.0f} images; PC-X and DCSS have {theirs:,.0f}",
