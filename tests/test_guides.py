@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import html
 import importlib
 import os
 import pkgutil
@@ -21,6 +22,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 import recluster
+from recluster import cli
+from recluster.data import DATASETS
+from recluster.papers import CLAIMS
+from recluster.report import sources
+from recluster.spec import SCALES
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -79,6 +85,19 @@ def test_own_data_runs_as_it_stands(tmp_path: Path) -> None:
     assert (tmp_path / "dcss.csv").read_text().startswith("row,cluster,probability,file")
     for name in ("idec.html", "dcss.html"):
         assert "k-means" in (tmp_path / name).read_text()
+
+
+def test_the_page_of_the_data_has_every_set_and_its_commands_are_there() -> None:
+    table = sources.as_html()
+    named = re.findall(r"<code>(.*?)</code>", table)
+    assert named == [name for family in sources.families() for name in family]
+    assert set(named) == set(DATASETS)
+    planned = {run.dataset for claim in CLAIMS.values() for s in SCALES for run in claim.runs(s, 1)}
+    assert planned <= set(named)
+    text = (BOOK / "data.md").read_text() + html.unescape(table)
+    said = set(re.findall(r"recluster data (\w+)", text))
+    offered = {command.name for command in cli.data_app.registered_commands}
+    assert said == offered
 
 
 def test_own_data_quotes_what_the_package_says() -> None:

@@ -134,6 +134,21 @@ def test_settings_are_in_order_and_the_printed_value_stands_at_the_papers(store)
     assert (printed.get_xdata()[0], printed.get_ydata()[0]) == (1, pytest.approx(0.8721))
 
 
+def test_the_rates_are_in_order_with_a_line_for_each_method(store):
+    rows = {"DCSS": CONFIG, "DCSS_u": replace(CONFIG, phases="first")}
+    found = {
+        (row, f"mnist-test-r{rate}"): [record(config)]
+        for row, config in rows.items()
+        for rate in ("0.3", "0.1", "0.2")
+    }
+    accuracy, information = drawn_dcss.imbalance(found, store).axes
+    assert [tick.get_text() for tick in accuracy.get_xticklabels()] == ["0.1", "0.2", "0.3"]
+    assert accuracy.get_legend_handles_labels()[1] == ["DCSS", "DCSS_u"]
+    scores = record(CONFIG).scores
+    for panel, score in ((accuracy, "acc"), (information, "nmi_max")):
+        assert panel.get_lines()[0].get_ydata().tolist() == [scores[score]] * 3
+
+
 def test_pairs_of_the_appendix_lie_where_the_theorems_say(written, store):
     found = {("DCSS", "usps"): [written]}
     config = dcss.Config()

@@ -11,7 +11,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from recluster.report import site, status
+from recluster.report import site, sources, status
 from recluster.store import Store
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
@@ -36,6 +36,7 @@ def fill_numbers(app: Sphinx, config: Config) -> None:
     """Fill `{{ name }}` in prose from records; the footer says where the numbers are from."""
     config.myst_substitutions = {**config.myst_substitutions, **site.substitutions()}
     config.myst_substitutions |= status_of_pages(Path(app.srcdir))
+    config.myst_substitutions |= {"data_sets": sources.as_html()}
     footer = f'<div class="provenance">{site.provenance()}</div>'
     config.html_theme_options = {**config.html_theme_options, "extra_footer": footer}
 
