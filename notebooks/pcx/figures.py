@@ -49,7 +49,7 @@ page.table("pcx.figure4")
 # %% [markdown]
 # ## Accuracy over the epochs
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure3", "caption": "After Figure 3 of the paper, for PC-X alone so far. Labels are used to score, never to stop."}, "image": {"alt": "Accuracy of PC-X over the epochs, a panel a data set."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure3", "caption": "After Figure 3 of the paper: PC-X, what its batches said while they passed, and three other clusterings of its embedding. Labels are used to score, never to stop."}, "image": {"alt": "Accuracy over the epochs of PC-X, PC-X-mini, k-means, GMM and AGG, a panel a data set."}}
 page.figure("pcx.figure3")
 
 # %% tags=["remove-input"]

@@ -30,11 +30,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, one_hot
 
 from recluster import metrics
-from recluster.methods import dcn, dynae, idec
+from recluster.methods import dcn, dynae, idec, pcx, shallow
 from recluster.parts.assignment import sharpened, squared_distances, student_t
 from recluster.parts.batches import EVALUATION_SIZE, evaluating, in_batches
 from recluster.parts.hypersphere import energy, unit
@@ -42,6 +43,8 @@ from recluster.spec import InputError, one_of
 
 ANGLES = ("delta_fr", "delta_fd")
 APART = ("acc_unconflicted", "nmi_unconflicted", "acc_conflicted", "nmi_conflicted")
+OTHERS = ("acc_mini", "acc_kmeans", "acc_gmm", "acc_agg")
+DRAWN, RESTARTS = 2000, 5  # samples that other clusterings are made of, and how often they start
 Edges = NDArray[np.float64]
 Losses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Two losses, each summed over a batch, of the samples' row numbers (b,) and embedding z (b, d)."""
@@ -170,16 +173,42 @@ def apart(
     return found
 
 
+def others(model: pcx.Model, x: Tensor, y: ArrayLike | Tensor) -> dict[str, float]:
+    """`OTHERS`: ACC of the clusters that x (n, ...) had in its batches, and of other clusterings.
+
+    These are k-means, a diagonal Gaussian mixture and Ward's tree on the embedding, of the same 2,000
+    samples in each epoch (Figure 3 does not say of how many). y is (n,).
+    """
+    classes = integers("y", y, len(x))
+    rows = np.sort(np.random.default_rng(0).permutation(len(x))[:DRAWN])
+    z = in_batches(model.autoencoder.encoder, x[torch.from_numpy(rows).to(x.device)], model)
+    k = len(model.centroids)
+    ours = {
+        "acc_kmeans": KMeans(k, n_init=RESTARTS, random_state=0).fit_predict(shallow.array(z)),
+        "acc_gmm": shallow.mixture(z, k, RESTARTS, 0)(z).argmax(1).cpu().numpy(),
+        "acc_agg": shallow.agglomerative(z, k, RESTARTS, 0)(z).argmax(1).cpu().numpy(),
+    }
+    found = {"acc_mini": metrics.accuracy(classes, model.visited.cpu().numpy())}
+    return found | {name: metrics.accuracy(classes[rows], labels) for name, labels in ours.items()}
+
+
 def watched(
     model: nn.Module, x: Tensor, y: ArrayLike | Tensor, labels: ArrayLike | Tensor
 ) -> dict[str, float]:
-    """All that is asked of a model in training beside its scores: `ANGLES`, and of DynAE `APART`."""
+    """All that is asked of a model in training beside its scores.
+
+    Of PC-X these are `OTHERS`, else `ANGLES`, and of DynAE `APART` too.
+    """
+    if isinstance(model, pcx.Model):
+        return others(model, x, y)
     found = angles(model, x, y)
     return found | apart(model, x, y, labels) if isinstance(model, dynae.Model) else found
 
 
 def asked_of(method: str) -> tuple[str, ...]:
     """The names in `watched` of a model of this method."""
+    if method == "pcx":
+        return OTHERS
     return ANGLES + APART if method == "dynae" else ANGLES
 
 

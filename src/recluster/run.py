@@ -416,7 +416,7 @@ def diagnosed(run: Run) -> bool:
 
 def _watched_rows(claim: Claim) -> set[str]:
     """The rows of which the claim asks what only a model in training can tell."""
-    watched = diagnostics.ANGLES + diagnostics.APART
+    watched = diagnostics.ANGLES + diagnostics.APART + diagnostics.OTHERS
     return {cell.row for cell in claim.cells if cell.metric.startswith(watched)}
 
 

@@ -165,6 +165,7 @@ class Model(nn.Module):
 
     centroids: Tensor
     sizes: Tensor
+    visited: Tensor  # (n,): each sample's cluster when its batch came, the PC-X-mini of Figure 3
 
     def __init__(self, shape: tuple[int, ...], k: int, config: Config) -> None:
         super().__init__()
@@ -198,6 +199,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = Model(tuple(x.shape[1:]), k, config).to(x.device)
     if start is not None:
         model.begin(x, start)
+    model.visited = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
     eta_1 = config.clustering_weight * x[0].numel()  # departure 2
@@ -225,6 +227,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             loss.backward()
             optimiser.step()  # line 8, eq. (5)
             update(model, z.detach(), hard, config)  # lines 9 and 10
+            model.visited[rows] = hard
             means.add({**losses, "confidence": soft.amax(1).mean()}, len(batch))
         yield observed(model, epoch, means.take(), config)
 

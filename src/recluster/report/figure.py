@@ -115,14 +115,25 @@ def exemplars(found: Found, store: Store) -> Figure:
     return figure
 
 
+CLUSTERINGS = {
+    "acc": "PC-X",
+    "acc_mini": "PC-X-mini",
+    "acc_kmeans": "k-means",
+    "acc_gmm": "GMM",
+    "acc_agg": "AGG",
+}
+
+
 def accuracy(found: Found, store: Store) -> Figure:
-    """Figure 3 of PC-X: ACC over the epochs, a panel a data set, a line a method, all seeds."""
+    """Figure 3 of PC-X: ACC over the epochs, a panel a data set, a line a clustering, all seeds."""
     datasets = list(dict.fromkeys(dataset for _, dataset in found))
     figure, axes = _columns(len(datasets), 1, (3.6, 2.8))
-    for (row, dataset), records in found.items():
+    for (_, dataset), records in found.items():
         panel = axes[0, datasets.index(dataset)]
         curves = [record.scored for record in records]
-        band(panel, [curve["acc"] for curve in curves], row, curves[0]["epoch"])
+        for name, title in CLUSTERINGS.items():
+            if all(name in curve for curve in curves):  # not in records from before they were kept
+                band(panel, [curve[name] for curve in curves], title, curves[0]["epoch"])
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
     axes[0, 0].legend()
     return figure

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import curve_fit
 from sklearn.metrics import silhouette_score
 
-from recluster.diagnostics import APART, largest_shares
+from recluster.diagnostics import APART, OTHERS, largest_shares
 from recluster.spec import InputError, one_of
 from recluster.store import Array, Record, Store, read
 
@@ -268,6 +268,18 @@ def _watched(record: Record, name: str) -> Array:
     return np.array(record.scored[name])
 
 
+def _gap(record: Record, name: str) -> float:
+    """The mean distance from the run's ACC over the scored epochs."""
+    return float(np.abs(_watched(record, name) - record.scored["acc"]).mean())
+
+
+def _early(record: Record, store: Store, variant: Variant) -> float:
+    """ACC when last scored within a tenth of the epochs, else when first, over that at the end."""
+    epochs = np.array(record.scored["epoch"])
+    early = max(int((epochs <= epochs[-1] / 10).sum()) - 1, 0)
+    return record.scored["acc"][early] / record.scored["acc"][-1]
+
+
 def _shares(record: Record) -> Array:
     """Of DynAE's conflicted samples among all, at the scored epochs."""
     epochs = np.array(record.scored["epoch"], dtype=int)
@@ -406,6 +418,10 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "clustering_change": lambda r, s, v: change_over(_after(r, "clustering"), 0, 1),
     "geometric_over_power": _geometric_over_power,
     "acc_best": lambda record, store, variant: max(record.scored["acc"]),
+    **{f"{name}_end": partial(lambda r, s, v, of: _watched(r, of)[-1], of=name) for name in OTHERS},
+    **{f"{name}_gap": partial(lambda r, s, v, of: _gap(r, of), of=name) for name in OTHERS},
+    "acc_agg_end_gap": lambda r, s, v: abs(_watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
+    "acc_early": _early,
     "acc_rise": lambda record, store, variant: _rise(record, "acc"),
     "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
