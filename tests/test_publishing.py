@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -159,7 +160,7 @@ SOURCE = """\
 # %%
 1 + 1
 """
-Build = Callable[[str], Path]
+Build = Callable[..., Path]
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def build(tmp_path: Path) -> Build:
     (tmp_path / f"{PAGE}.py").write_text(SOURCE)
     nbformat.write(execute.paired(SOURCE), book / f"{PAGE}.ipynb")
 
-    def built(address: str) -> Path:
+    def built(address: str, **variables: str) -> Path:
         config = (ROOT / "_config.yml").read_text()
         for old, new in (('url: ""', f'url: "{address}"'), ("    companion: _ext\n", "")):
             assert config.count(old) == 1
@@ -185,7 +186,10 @@ def build(tmp_path: Path) -> Build:
         (book / "_config.yml").write_text(config)
         program = Path(sys.executable).with_name("jupyter-book")
         command = [program, "build", "-W", "-n", "--keep-going", "--all", book]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
+        kept = {name: value for name, value in os.environ.items() if name != "RECLUSTER_REPOSITORY"}
+        finished = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=kept | variables
+        )
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return book / "_build" / "html" / f"{PAGE}.html"
 
@@ -198,8 +202,9 @@ def links(page: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_an_address_brings_the_buttons(build: Build) -> None:
-    found = links(build(ADDRESS))
+@pytest.mark.parametrize("published", [False, True])
+def test_an_address_brings_the_buttons(build: Build, published: bool) -> None:
+    found = links(build("", RECLUSTER_REPOSITORY=ADDRESS) if published else build(ADDRESS))
     place = f"book/{PAGE}.ipynb"
     assert (ROOT / place).is_file()
     assert f"https://mybinder.org/v2/gh/someone/recluster/main?urlpath=lab/tree/{place}" in found

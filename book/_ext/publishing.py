@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from sphinx.config import Config
 
 
 def offer_what_there_is(app: Sphinx, config: Config) -> None:
-    """Launch and repository buttons once `repository.url` in _config.yml says where the project is."""
+    """Launch and repository buttons once somebody says where the project is.
+
+    That is `repository.url` in _config.yml, or `RECLUSTER_REPOSITORY`, by which a published copy leads
+    to itself wherever it is published from.
+    """
     options = dict(config.html_theme_options)
-    if options.get("repository_url"):
-        options["use_repository_button"] = True
+    address = options.get("repository_url") or os.environ.get("RECLUSTER_REPOSITORY")
+    if address:
+        options |= {"repository_url": address, "use_repository_button": True}
     else:
         options.pop("launch_buttons", None)  # the theme cannot make them without an address
     config.html_theme_options = options
