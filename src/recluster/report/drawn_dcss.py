@@ -201,12 +201,16 @@ def _line(axes: Axes, ours: Mapping[int, Sequence[Record]], score: str, label: s
 
 def imbalance(found: Found, store: Store) -> Figure:
     """Figure 6: ACC and NMI of each method over the rate at which samples of the first class stay."""
-    rates = sorted({dataset.rpartition("-r")[2] for _, dataset in found}, key=float)
+
+    def rate(dataset: str) -> str:
+        return dataset.rpartition("-r")[2] if "-r" in dataset else "1"
+
+    rates = sorted({rate(dataset) for _, dataset in found}, key=float)
     figure, axes = panels(2)
     for panel, (score, title) in zip(axes, (("acc", "ACC"), ("nmi_max", "NMI")), strict=True):
         for number, row in enumerate(dict.fromkeys(row for row, _ in found)):
             ours = {
-                rates.index(dataset.rpartition("-r")[2]): records
+                rates.index(rate(dataset)): records
                 for (name, dataset), records in found.items()
                 if name == row
             }

@@ -205,12 +205,13 @@ def _values(entry: Entry) -> dict[str, object]:
 def _row(entry: Entry, got: Obtained) -> str:
     cell, values, change = entry.judged.cell, _values(entry), entry.difference
     signed = "" if change is None else f"{change:+.{max(cell.places, 1)}f}".replace("-", "−")
+    missing = [f"of {entry.judged.asked}"] if got.n and got.n < entry.judged.asked else []
     seeds, mean = zip(got.seeds, got.records, strict=True), spread(got, cell)
     shown = {
         "printed": (html.escape(printed(entry.judged)), cell.printed),
         "ours": (record_link(got.records[0], mean) if got.records else mean, got.mean),
         "difference": (signed, change),
-        "records": (" ".join(record_link(key, str(seed)) for seed, key in seeds), got.n),
+        "records": (" ".join([record_link(key, str(seed)) for seed, key in seeds] + missing), got.n),
     }
     cells = ""
     for name in COLUMNS:

@@ -98,7 +98,7 @@ def ours(judged: Judged) -> str:
     got = judged.obtained
     if got is None:
         return "-"
-    return f"{spread(got, judged.cell)} ({CALCULATED if judged.computed else f'n={got.n}'})"
+    return f"{spread(got, judged.cell)} ({CALCULATED if judged.computed else f'n={judged.seeds}'})"
 
 
 def spread(got: Obtained, cell: Cell) -> str:

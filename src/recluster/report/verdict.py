@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from recluster import fingerprint
-from recluster.papers.claim import Cell, Claim
+from recluster.papers.claim import SEEDS, Cell, Claim
 from recluster.report.measures import FRACTIONS, Unmeasured, measure
 from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
@@ -41,12 +41,22 @@ class Obtained:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A cell with our value, the verdict, and what stands in its way or shows how it came about."""
+    """A cell with our value, the verdict, and what stands in its way or shows how it came about.
+
+    `asked` is how many seeds the scale asks for: with fewer, the value is a beginning.
+    """
 
     cell: Cell
     obtained: Obtained | None
     state: str
     why: str = ""
+    asked: int = 0
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds our value is of, as "3", or "2 of 5" where some are still missing."""
+        n = self.obtained.n if self.obtained else 0
+        return f"{n} of {self.asked}" if n < self.asked else f"{n}"
 
     @property
     def recorded(self) -> bool:
@@ -133,7 +143,7 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: St
     if (cell.row, cell.metric) in claim.computed:
         return _calculated(claim, cell)
     if found is None:
-        return Judged(cell=cell, obtained=None, **_unrun(claim, cell, scale))
+        return _unrun(claim, cell, scale)
     records, problems = found
     measured, problems = _measured(records, cell, claim.unit, store, problems)
     if not measured:
@@ -144,7 +154,8 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: St
         return Judged(cell=cell, obtained=None, state=state, why=why)
     obtained = summary([*measured.values()], [one for one in records if one.key in measured])
     state = _state(claim, cell, obtained)
-    return Judged(cell=cell, obtained=obtained, state=state, why="; ".join(problems))
+    why, asked = "; ".join(problems), SEEDS[scale]
+    return Judged(cell=cell, obtained=obtained, state=state, why=why, asked=asked)
 
 
 def _calculated(claim: Claim, cell: Cell) -> Judged:
@@ -168,16 +179,18 @@ def _measured(
     return values, told
 
 
-def _unrun(claim: Claim, cell: Cell, scale: str) -> dict[str, str]:
+def _unrun(claim: Claim, cell: Cell, scale: str) -> Judged:
     if cell.lost:
-        return {"state": "lost", "why": "our copy of the paper's text does not show it"}
+        why = "our copy of the paper's text does not show it"
+        return Judged(cell=cell, obtained=None, state="lost", why=why)
     reason = claim.needs.get(cell.row) or claim.needs.get(cell.dataset)
     own = cell.row in claim.own_rows()
     if own or not (cell.printed is not None or cell.mark) or cell.row in claim.needs:
         at = [s for s in SCALES if (cell.row, cell.dataset) in _planned(claim, s)]
         command = f"recluster run {claim.id} --scale {at[-1]}" if at else "no run produces it yet"
-        return {"state": "not run", "why": reason or command}
-    return {"state": "quoted", "why": "no run of ours produces this row"}
+        return Judged(cell=cell, obtained=None, state="not run", why=reason or command)
+    why = "no run of ours produces this row"
+    return Judged(cell=cell, obtained=None, state="quoted", why=why)
 
 
 def _planned(claim: Claim, scale: str) -> set[tuple[str, str]]:
