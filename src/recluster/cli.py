@@ -27,8 +27,11 @@ from rich.progress import Progress as Bars
 from recluster.spec import SCALES, InputError, Run, check_scale, one_of
 
 if TYPE_CHECKING:
+    from recluster.bundle import Bundle
+    from recluster.launched import Where
     from recluster.pool import Progress
-    from recluster.schedule import Report
+    from recluster.schedule import Pace, Report, Task
+    from recluster.store import Record, Store
 
 app = typer.Typer(
     help="Deep clustering, reproduced: claims, runs, records.",
@@ -103,43 +106,61 @@ def run(
 ) -> None:
     """Do the runs that the claims lack at a scale, and store their records.
 
-    What was interrupted or killed goes on with the same command.
+    What was interrupted or killed goes on with the same command. Under torchrun all of its processes do
+    each run together.
     """
     import torch
 
     from recluster.bundle import Bundle
+    from recluster.launched import Where, joined, serve
     from recluster.papers import matching
     from recluster.parts.precision import PRECISIONS, check_precision
-    from recluster.pool import check_where, pool
+    from recluster.parts.ranks import rank
+    from recluster.pool import check_where
     from recluster.run import chain
-    from recluster.schedule import Pace, Schedule, plan, seconds_of
-    from recluster.store import Record, Store
+    from recluster.schedule import Pace, plan, seconds_of
+    from recluster.store import Store
 
     check_where(workers, scheduler)
-    used = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    one_of("precision", precision, PRECISIONS)
-    if scheduler is None:  # its workers may be other machines, and say so themselves
-        check_precision(precision, used)
-    limit = None if budget is None else seconds_of(budget)
-    store = Store(results)
-    runs = [run for claim in matching(names) for run in claim.runs(scale, seeds)]
-    tasks = plan(runs, store, again=again)
-    bundle = None if out is None else Bundle(out)
-    if bundle is not None:
-        bundle.catch_up(store, (one for run in runs for one in chain(run)))
-    if not tasks:
-        print("nothing to run at this scale" if not runs else "all records are there")
-        return
-    store.check_writable()
-    pace = Pace(used, store.valid())
+    with joined(device, workers, scheduler) as device:
+        if rank() > 0:
+            serve(device, precision)
+            return
+        used = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        one_of("precision", precision, PRECISIONS)
+        if scheduler is None:  # its workers may be other machines, and say so themselves
+            check_precision(precision, used)
+        limit = None if budget is None else seconds_of(budget)
+        store = Store(results)
+        runs = [run for claim in matching(names) for run in claim.runs(scale, seeds)]
+        tasks = plan(runs, store, again=again)
+        bundle = None if out is None else Bundle(out)
+        if bundle is not None:
+            bundle.catch_up(store, (one for run in runs for one in chain(run)))
+        if not tasks:
+            print("nothing to run at this scale" if not runs else "all records are there")
+            return
+        store.check_writable()
+        where = Where(workers=workers, scheduler=scheduler, device=device, precision=precision)
+        _conclude(_carried_out(tasks, store, Pace(used, store.valid()), where, limit, bundle))
+
+
+def _carried_out(
+    tasks: list[Task],
+    store: Store,
+    pace: Pace,
+    where: Where,
+    limit: float | None,
+    bundle: Bundle | None,
+) -> Report:
+    """What became of the tasks, told as they end; exit code 130 if interrupted."""
+    from recluster.launched import place_for
+    from recluster.schedule import Schedule
+
     try:
-        with (
-            _progress(len(tasks)) as (watch, done),
-            pool(
-                watch, workers=workers, scheduler=scheduler, device=device, precision=precision
-            ) as place,
-        ):
-            print(_forecast([pace.seconds(task.run) for task in tasks], place.slots), file=sys.stderr)
+        with _progress(len(tasks)) as (watch, done), place_for(where, watch) as place:
+            forecast = _forecast([pace.seconds(task.run) for task in tasks], place.slots)
+            print(forecast, file=sys.stderr)
 
             def tell(run: Run, record: Record | None) -> None:
                 if record is None:
@@ -150,11 +171,10 @@ def run(
                     print(record.error, file=sys.stderr)
 
             schedule = Schedule(tasks, store, place, pace, tell=tell, budget=limit, bundle=bundle)
-            report = schedule.carry_out()
+            return schedule.carry_out()
     except KeyboardInterrupt:
         print("stopped; all that is stored is whole, and the same command goes on", file=sys.stderr)
         raise typer.Exit(130) from None
-    _conclude(report)
 
 
 def _forecast(estimates: list[float | None], slots: int) -> str:

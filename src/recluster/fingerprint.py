@@ -23,6 +23,7 @@ from torch import Tensor
 
 from recluster.methods import METHODS
 from recluster.parts.randomness import isolated
+from recluster.parts.ranks import alone
 from recluster.spec import Config, Step
 
 MEMORY = "RECLUSTER_FINGERPRINTS"  # a folder, for processes that all ask the same, as a book's pages do
@@ -51,7 +52,7 @@ def _measured(config: Config) -> tuple[float, ...]:
 
 
 def _computed(config: Config) -> tuple[float, ...]:
-    with _exact():
+    with _exact(), alone():
         steps = _train(_data(), config)
     values = [float(step.curves[name]) for step in steps for name in sorted(step.curves)]
     if not all(map(isfinite, values)):

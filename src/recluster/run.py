@@ -37,6 +37,7 @@ from recluster.papers import CLAIMS
 from recluster.papers.claim import Claim
 from recluster.parts.precision import FULL, check_precision, formed_in
 from recluster.parts.randomness import isolated
+from recluster.parts.ranks import ranks
 from recluster.parts.resuming import Course, State, on_course
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
@@ -183,13 +184,15 @@ def perform(
 ) -> Outcome:
     """Do the run from these weights; a method's failure is an outcome, a watcher's is raised.
 
-    With `resume` it goes on from its checkpoint if there is one, and leaves one every few minutes, which
+    Under torchrun all ranks do it together, if the method can, else each the whole. With `resume` it
+    goes on from its checkpoint if there is one, and leaves one every few minutes, which
     `settle` removes.
 
     Raises:
         InputError: what the run asks for cannot be.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    resume = resume and ranks() == 1  # a checkpoint holds the random stream of one process
     check_precision(precision, device)
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
@@ -534,6 +537,7 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "precision": precision,
         "processor": name or platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": ranks(),
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
         "recluster": __version__,

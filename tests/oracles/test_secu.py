@@ -20,6 +20,7 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.nets.resnet import Block, encoder, resnet18
 from recluster.parts import balance, batch_norm, pretraining, rates, self_labelling
+from recluster.parts.ranks import Share
 from recluster.spec import InputError
 
 quick = settings(deadline=None, max_examples=30)
@@ -501,7 +502,7 @@ def test_losses_of_a_head_do_not_change_when_the_views_change_places(double):
     for views in ((first, second), (second, first)):
         torch.manual_seed(1)
         head = secu.Head(9, 4, replace(BRIEF, embedding_size=8))
-        values.append(head.losses(views, torch.arange(6)))
+        values.append(head.losses(views, Share(torch.arange(6))))
     close(*values)
 
 
@@ -511,7 +512,7 @@ def test_each_loss_moves_what_it_should(double):
     raw = torch.randn(2, 6, 8, requires_grad=True)
     for which, moved in ((0, "representation"), (1, "centres")):
         views = normalize(raw[0]), normalize(raw[1])
-        loss = head.losses(views, torch.arange(6))[which]
+        loss = head.losses(views, Share(torch.arange(6)))[which]
         slopes = torch.autograd.grad(loss, [raw, head.centres], allow_unused=True)
         zero = [slope is None or not slope.any() for slope in slopes]
         assert zero == ([False, True] if moved == "representation" else [True, False])

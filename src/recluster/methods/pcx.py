@@ -56,10 +56,11 @@ from torch.nn.functional import one_hot
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.autoencoder import glorot
-from recluster.parts import pretraining
+from recluster.parts import pretraining, ranks
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
 from recluster.parts.kmeans import kmeans
+from recluster.parts.ranks import summed
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
@@ -172,12 +173,21 @@ class Model(nn.Module):
         d = config.embedding_size
         self.autoencoder = autoencoder(config.network, shape, d)
         self.fusion = nn.Linear(2 * d, d).apply(glorot) if config.centroid_integration else None
+        self.sharpness = config.sharpness
         self.register_buffer("centroids", nn.init.xavier_uniform_(torch.empty(k, d)))
         self.register_buffer("sizes", torch.full((k,), config.batch_size / k))
 
     def fuse(self, z: Tensor, nearest: Tensor) -> Tensor:
         """The CI-Unit, eq. (3): z (b, d) and its centroids (b, d) to (b, d); z without the unit."""
         return z if self.fusion is None else self.fusion(torch.cat([z, nearest], dim=1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Of a batch x (b, ...): z, the soft and the hard assignment, nearest, the reconstruction."""
+        z = self.autoencoder.encoder(x)
+        soft = soft_assignment(z, self.centroids, self.sharpness)
+        hard = hard_assignment(soft)  # line 7
+        nearest = self.centroids[hard]
+        return z, soft, hard, nearest, self.autoencoder.decoder(self.fuse(z, nearest))
 
     @torch.no_grad()
     def begin(self, x: Tensor, weights: Mapping[str, Tensor]) -> None:
@@ -201,19 +211,15 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
         model.begin(x, start)
     model.visited = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
-    means = Means()
+    means, together = Means(), ranks.together(model)
     eta_1 = config.clustering_weight * x[0].numel()  # departure 2
     eta_2 = config.entropy_weight * x[0].numel()
     # "Iteration" in the paper, departure 5.
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         settled = epoch > config.burn_in
-        for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            z = model.autoencoder.encoder(batch)
-            soft = soft_assignment(z, model.centroids, config.sharpness)
-            hard = hard_assignment(soft)  # line 7
-            nearest = model.centroids[hard]
-            reconstruction = model.autoencoder.decoder(model.fuse(z, nearest))
+        for share in ranks.shares(shuffled(x, config.batch_size)):
+            batch = x[share.own]
+            z, soft, hard, nearest, reconstruction = together(batch)
             weights = 1 / relative_sizes(model.sizes)[hard] if config.reweighted and settled else 1.0
             losses = {
                 "reconstruction": summed_error(batch, reconstruction),
@@ -224,10 +230,10 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             if settled:
                 loss = loss + eta_2 * losses["entropy"]  # eq. (9)
             optimiser.zero_grad()
-            loss.backward()
+            share.weighted(loss).backward()
             optimiser.step()  # line 8, eq. (5)
             update(model, z.detach(), hard, config)  # lines 9 and 10
-            model.visited[rows] = hard
+            model.visited[share.rows] = share.whole(hard)
             means.add({**losses, "confidence": soft.amax(1).mean()}, len(batch))
         yield observed(model, epoch, means.take(), config)
 
@@ -236,7 +242,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
 def update(model: Model, z: Tensor, hard: Tensor, config: Config) -> None:
     """Move sizes and centroids after one batch: eqs. (6), (7), (13) and (14)."""
     members = one_hot(hard, len(model.centroids)).to(z.dtype)
-    counts, sums = members.sum(0), members.T @ z
+    counts, sums = summed(members.sum(0)), summed(members.T @ z)
     before = model.sizes.clone()
     sizes = smoothed(running(before, counts, config.momentum), config.smoothing)
     model.sizes.copy_(sizes)

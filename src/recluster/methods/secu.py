@@ -51,9 +51,11 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 from torch.optim import SGD
 
 from recluster.nets.resnet import ENCODERS, encoder
+from recluster.parts import ranks
 from recluster.parts.balance import Partition
-from recluster.parts.batch_norm import descend, paired
+from recluster.parts.batch_norm import descend
 from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.ranks import Share
 from recluster.parts.rates import warmed
 from recluster.parts.resuming import resumable
 from recluster.parts.self_labelling import SelfLabelling, self_labelled
@@ -162,11 +164,12 @@ class Head(Partition):
         bounds = config.lower_ratio / k, (config.upper_ratio or inf) / k
         return self.bounded(scores, rows, bounds, config.dual_rate)
 
-    def losses(self, views: tuple[Tensor, Tensor], rows: Tensor) -> Tensor:
+    def losses(self, views: tuple[Tensor, Tensor], share: Share) -> Tensor:
         """Losses (2,) of representation and centres, means over both views (b, d)."""
         tx, tw = self.config.representation_temperature, self.config.centre_temperature
-        before, centres = self.labels[rows], normalize(self.centres)
-        labels = self.relabel((views[0] + views[1]) / 2 @ centres.T, rows)
+        before, centres = self.labels[share.own], normalize(self.centres)
+        cosines = (views[0] + views[1]) / 2 @ centres.T
+        labels = self.relabel(share.whole(cosines), share.rows)[share.part]
         before = torch.where(before < 0, labels, before)
         each = []
         for u, other in (views, views[::-1]):
@@ -193,10 +196,27 @@ class Model(nn.Module):
         """Embedding u (b, d)."""
         return normalize(self.encoder(x))
 
+    def losses(self, first: Tensor, second: Tensor, share: Share) -> Tensor:
+        """Losses (2,) of representation and centres from two views (b, c, h, w), means over heads."""
+        views = self.forward(first), self.forward(second)  # each with batch statistics of its own
+        return torch.stack([cast(Head, head).losses(views, share) for head in self.heads]).mean(0)
+
     def logits(self, x: Tensor) -> Tensor:
         """Logits (b, k) of the first head, the one with k centres."""
         centres: Tensor = normalize(self.get_parameter("heads.0.centres"))
         return self.forward(x) @ centres.T / self.temperature
+
+
+class Objective(nn.Module):
+    """A model's losses as a module, which is what several ranks can call together."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, first: Tensor, second: Tensor, share: Share) -> Tensor:
+        """`Model.losses`."""
+        return self.model.losses(first, second, share)
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
@@ -207,19 +227,20 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     groups = [{"params": model.encoder.parameters()}, {"params": model.heads.parameters()}]
     # The rate is the centres', departure 4; the encoder's is set at every step.
     optimiser = SGD(groups, config.centre_rate, config.momentum, weight_decay=config.weight_decay)
-    means = Means()
+    means, together = Means(), ranks.together(Objective(model))
     for epoch in resumable(range(config.epochs), model, optimiser):
         for head in heads:
             head.frozen.copy_(normalize(head.centres.detach()))
-        batches = paired(shuffled(x, config.batch_size))
-        for number, rows in enumerate(batches):
+        batches = ranks.shares(shuffled(x, config.batch_size), least=2)  # for the batch statistics
+        for number, share in enumerate(batches):
             time = epoch + number / len(batches)
             rate = config.learning_rate * warmed(time, 1, config.warm_up, config.epochs)  # departure 5
-            first, second = two_views(x[rows], config.smallest_crop)
-            views = model(first), model(second)  # each with batch statistics of its own
-            representation, centres = torch.stack([head.losses(views, rows) for head in heads]).mean(0)
-            descend(model.encoder, optimiser, representation + centres, rate)  # departure 10
-            means.add({"representation": representation, "centres": centres}, len(rows))
+            with share.drawing():
+                views = two_views(x[share.own], config.smallest_crop)
+            representation, centres = together(*views, share)
+            loss = share.weighted(representation + centres)
+            descend(model.encoder, optimiser, loss, rate)  # departure 10
+            means.add({"representation": representation, "centres": centres}, len(share.own))
         counts = heads[0].counts
         sizes = {"largest": counts.max(), "smallest": counts.min()}  # as in Table 2
         yield observed(model, epoch, config, means.take() | sizes)

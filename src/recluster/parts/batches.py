@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from recluster.parts.ranks import summed
+
 EVALUATION_SIZE = 2048
 
 
@@ -50,7 +52,8 @@ class Means:
 
     def take(self) -> dict[str, Tensor]:
         """The means of all that was added since the last call."""
-        means = {name: total / self.count for name, total in self.totals.items()}
+        sums = {name: summed(total) for name, total in self.totals.items()}
+        means = {name: total / summed(total.new_tensor(self.count)) for name, total in sums.items()}
         self.totals, self.count = {}, 0
         return means
 

@@ -18,6 +18,7 @@ from math import log, pi, sqrt
 import torch
 from torch import Tensor
 
+from recluster.parts.ranks import rand
 from recluster.spec import InputError
 
 ASPECT = 4 / 3  # the most by which a crop is longer than wide, or wider than long
@@ -66,7 +67,7 @@ def coloured_view(x: Tensor, smallest_crop: float, *, blurred: float, solarised:
 
 def uniform(x: Tensor, low: float, high: float) -> Tensor:
     """A number in [low, high] for each image of x, as (b, 1, 1, 1)."""
-    return low + (high - low) * torch.rand(len(x), 1, 1, 1, device=x.device, dtype=x.dtype)
+    return low + (high - low) * rand(x).view(-1, 1, 1, 1)
 
 
 def chosen(x: Tensor, share: float) -> Tensor:
