@@ -48,7 +48,8 @@ page.order("dcss.table1", "acc")
 #
 # ## Features of different pretrained networks
 #
-# Nothing here is run: the features are not among our data.
+# A command [extracts these features](../../data.md) where the images and the networks' weights are; our copy
+# of CIFAR-10 stands beside the original under its own name.
 
 # %% tags=["remove-input"]
 page.table("dcss.table2")

@@ -66,7 +66,8 @@ page.table("pcx.table7")
 # %% [markdown]
 # ## The data
 #
-# Classes are counted by us in the files themselves.
+# Classes are counted by us in the files themselves. Where each set comes from, and what we had to choose,
+# stands on [the page of the data](../../data.md).
 
 # %% tags=["remove-input"]
 page.table("pcx.table3")
