@@ -168,6 +168,10 @@ def test_missing_weights_name_the_address(world, monkeypatch):
     with pytest.raises(InputError, match=r"fetching it from https://download.pytorch.org.*no network"):
         features.extract("stl10-resnet101", root=world)
     assert not list(world.rglob("*resnet101*"))
+    (world / features.NETWORKS["resnet34"].file).unlink()
+    with pytest.raises(InputError, match="resnet34-.*is missing"):
+        features.extract("stl10-resnet34", root=world)
+    assert not (world / "weights").exists()
 
 
 def test_only_features_can_be_extracted(world):

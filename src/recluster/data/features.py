@@ -16,6 +16,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def network(kind: str, root: Path) -> tuple[nn.Module, str]:
         try:
             torch.hub.download_url_to_file(pretrained.address, str(path), pretrained.checksum)
         except (OSError, RuntimeError) as problem:
+            with suppress(OSError):  # it holds other weights
+                path.parent.rmdir()
             raise InputError(
                 f"{path} is missing, and fetching it from {pretrained.address} failed: {problem}; "
                 "put it there, or set RECLUSTER_DATA to a folder that has it"
