@@ -169,7 +169,7 @@ def test_missing_weights_name_the_address(world, monkeypatch):
         features.extract("stl10-resnet101", root=world)
     assert not list(world.rglob("*resnet101*"))
     (world / features.NETWORKS["resnet34"].file).unlink()
-    with pytest.raises(InputError, match="resnet34-.*is missing"):
+    with pytest.raises(InputError, match=r"resnet34-.*is missing"):
         features.extract("stl10-resnet34", root=world)
     assert not (world / "weights").exists()
 
