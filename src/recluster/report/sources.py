@@ -10,7 +10,7 @@ from recluster.papers import CLAIMS, PAPERS
 from recluster.report.contradictions import NAMES
 from recluster.spec import SCALES
 
-HEADS = ("data set", "samples", "of shape", "classes", "what it is", "papers", "how to come by it")
+HEADS = ("data set", "samples", "classes", "what it is, and whose claims are on it", "how to come by it")
 
 
 def as_html() -> str:
@@ -36,13 +36,13 @@ def families() -> Iterator[Sequence[str]]:
 def _row(names: Sequence[str]) -> str:
     sources = [DATASETS[name] for name in names]
     users = [NAMES[paper] for paper in PAPERS if paper in _users(names)]
+    what = sources[0].description if len(names) == 1 else _together(names, sources)
+    sizes = (f"{source.n:,} of {'×'.join(map(str, source.shape))}" for source in sources)
     cells = (
         "<br>".join(f"<code>{name}</code>" for name in names),
-        "<br>".join(f"{source.n:,}" for source in sources),
-        "<br>".join(dict.fromkeys(" × ".join(map(str, source.shape)) for source in sources)),
+        "<br>".join(dict.fromkeys(sizes)),
         str(sources[0].k),
-        html.escape(sources[0].description if len(names) == 1 else _together(names, sources)),
-        "<br>".join(map(html.escape, users)),
+        html.escape(f"{what} ({', '.join(users)})" if users else what),
         html.escape(_way(names, sources[0])),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
