@@ -1,11 +1,12 @@
 """Products of fewer bits: only while a method computes, said in the record, and no worse in scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
 import pytest
 import torch
+from torch import Tensor
 from typer.testing import CliRunner
 
 from recluster.cli import app
@@ -43,6 +44,41 @@ def test_products_have_fewer_bits_only_while_the_next_item_is_computed() -> None
 
 def test_full_products_are_the_ones_that_torch_forms_unasked() -> None:
     assert next(formed_in(FULL, (error() for _ in range(1)))) == error() < 1e-5
+
+
+def subnormal() -> bool:
+    """Whether there are numbers below the smallest normal one."""
+    return bool(torch.tensor(torch.finfo(torch.float32).tiny) / 2 > 0)
+
+
+def test_subnormal_numbers_are_zero_only_while_the_next_item_is_computed() -> None:
+    def fails() -> bool:
+        raise FloatingPointError
+
+    items = formed_in(FULL, (subnormal() for _ in range(2)))
+    assert [subnormal(), next(items), subnormal(), next(items), subnormal()] == [True, False] * 2 + [
+        True
+    ]
+    with pytest.raises(FloatingPointError):
+        next(formed_in(FULL, (fails() for _ in range(1))))
+    assert subnormal()
+
+
+def test_no_weight_feels_that_a_decayed_momentum_is_zero() -> None:
+    """A weight without a gradient, and one with: after 900 steps the first's momentum is subnormal."""
+
+    def trained() -> Iterator[tuple[Tensor, Tensor]]:
+        weights = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
+        optimiser = torch.optim.SGD([weights], 0.1, momentum=0.9, fused=True)
+        for step in range(900):
+            weights.grad = torch.tensor([float(step == 0), weights[1].item()])
+            optimiser.step()
+        yield weights.detach(), optimiser.state[weights]["momentum_buffer"]
+
+    (kept, slow), (without, quick) = next(trained()), next(formed_in(FULL, trained()))
+    assert 0 < slow[0] < torch.finfo(torch.float32).tiny
+    assert quick[0] == 0
+    assert torch.equal(kept, without)
 
 
 def test_a_failing_step_leaves_full_products() -> None:

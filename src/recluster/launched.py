@@ -53,8 +53,6 @@ def joined(device: str | None, *elsewhere: object) -> Iterator[str | None]:
 
 def hand(job: Job | None) -> Job | None:
     """Give rank 0's job to all, and have it; None is the end."""
-    if ranks() == 1:
-        return job
     box = [job if rank() == 0 else None]
     distributed.broadcast_object_list(box)
     return box[0]

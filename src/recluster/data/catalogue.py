@@ -196,9 +196,8 @@ DATASETS |= {
 }
 
 IMAGENET = "ImageNet/train"  # a folder a class, as torchvision unpacks it
-PICTURES = {name: (DATASETS[name].n, DATASETS[name].k) for name in ("stl10", "cifar10", "cifar100")}
-PICTURES |= {
-    "cifar10-jpeg": (60_000, 10),
+_COLOURED = ("stl10", "cifar10", "cifar100", "cifar10-jpeg")
+PICTURES = {name: (DATASETS[name].n, DATASETS[name].k) for name in _COLOURED} | {
     "imagenet10": (13_000, 10),
     "imagenet": (1_281_167, 1000),
 }
@@ -229,13 +228,17 @@ def load_dataset(name: str, *, root: str | Path | None = None) -> Dataset:
         InputError: the name is unknown, or a file cannot be read or fetched.
     """
     source = _source(name)
-    x, y = source.read(_local(name, root)) if source.local else source.read(*_contents(name, root))
-    fits = x.shape == (source.n, *source.shape) and np.array_equal(np.unique(y), range(source.k))
-    if source.local and not fits:  # all else has a checksum
+    if not source.local:
+        x, y = source.read(*_contents(name, root))
+        return Dataset(name=name, x=x, y=y, k=source.k, checksum=content_checksum(x, y))
+    path = _local(name, root)
+    x, y = source.read(path)
+    shape, classes = x.shape[1:], np.unique(y)
+    right = np.array_equal(classes, range(source.k))
+    if not right or (len(x), shape) != (source.n, source.shape):  # it has no checksum to tell
         raise InputError(
             f"data set {name!r} has {source.n:,} samples of shape {source.shape} in {source.k} classes; "
-            f"{files.data_root(root) / source.local} holds {len(x):,} of {x.shape[1:]} in "
-            f"{len(np.unique(y))}; move it away and {source.remedy}"
+            f"{path} holds {len(x):,} of {shape} in {len(classes)}; move it away and {source.remedy}"
         )
     return Dataset(name=name, x=x, y=y, k=source.k, checksum=content_checksum(x, y))
 

@@ -166,7 +166,6 @@ def read(names: Sequence[str], root: Path, dataset: str) -> list[bytes]:
 def download(collection: str, into: Path) -> None:
     """Fetch a whole collection through torchvision, in its layout, with its own progress bar."""
     from torchvision import datasets  # seconds to import, and only needed here
-    from torchvision.datasets.utils import download_url
 
     if collection == "USPS":
         for train in (True, False):
@@ -175,6 +174,8 @@ def download(collection: str, into: Path) -> None:
         names = {"stl10_binary": "STL10"}
         getattr(datasets, names.get(collection, collection))(into, download=True)
     else:
+        from torchvision.datasets.utils import download_url
+
         for name, address in ADDRESSES.items():
             if name.startswith(f"{collection}/"):
                 download_url(address, into / collection, (into / name).name)

@@ -21,7 +21,7 @@ IMAGENET_10 = (  # the classes of J. Chang et al., "Deep Adaptive Image Clusteri
     "n02056570", "n02085936", "n02128757", "n02690373", "n02692877",
     "n03095699", "n04254680", "n04285008", "n04467665", "n07747607",
 )  # fmt: skip
-PICTURES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".png"}
 EXPANDED = 2.2  # how much wider than the face an aligned image of YouTube Faces is
 SMOOTH = Image.Resampling.BILINEAR
 READABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -43,9 +43,9 @@ def pictures(folder: Path, classes: Sequence[str] = ()) -> tuple[list[Path], Lab
     paths: list[Path] = []
     labels: list[int] = []
     for number, name in enumerate(sorted(classes) or here):
-        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in PICTURES)
+        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES)
         if not found:
-            raise InputError(f"{folder / name} holds no picture ({', '.join(sorted(PICTURES))})")
+            raise InputError(f"{folder / name} holds no picture ({', '.join(sorted(SUFFIXES))})")
         paths += found
         labels += [number] * len(found)
     return paths, np.array(labels, np.int64)

@@ -49,7 +49,7 @@ def convolutional(shape: Sequence[int], embedding_size: int) -> Autoencoder:
 
 def normalised(convolution: nn.Module, channels: int) -> list[nn.Module]:
     """A convolution with batch normalisation and ReLU."""
-    return [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
+    return [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
 
 
 def doubling(inputs: int, outputs: int, small: list[int], large: list[int]) -> nn.ConvTranspose2d:

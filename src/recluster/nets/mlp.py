@@ -23,5 +23,5 @@ def layers(sizes: Sequence[int]) -> list[nn.Module]:
     """Linear layers of these sizes with ReLU between them, none after the last."""
     chain: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        chain += [nn.Linear(inputs, outputs), nn.ReLU()]
+        chain += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
     return chain[:-1]

@@ -6,9 +6,12 @@ from torch import Tensor, nn
 LONGEST_GRADIENT = 100.0
 
 
-def paired(batches: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The batches, a last one of a single row joined to the one before: batch statistics need two."""
-    return batches if len(batches[-1]) > 1 else (*batches[:-2], torch.cat(batches[-2:]))
+def paired(batches: tuple[Tensor, ...], least: int = 2) -> tuple[Tensor, ...]:
+    """The batches, a last one of fewer than `least` rows joined to the one before.
+
+    Batch statistics need two.
+    """
+    return batches if len(batches[-1]) >= least else (*batches[:-2], torch.cat(batches[-2:]))
 
 
 def descend(encoder: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:

@@ -19,6 +19,7 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from recluster.parts.batch_norm import paired
 from recluster.spec import InputError
 
 _apart = False  # inside `alone`
@@ -105,8 +106,7 @@ def shares(batches: tuple[Tensor, ...], least: int = 1) -> list[Share]:
         InputError: the batches themselves are smaller than that.
     """
     fewest = least * ranks()
-    if len(batches) > 1 and len(batches[-1]) < fewest:
-        batches = (*batches[:-2], torch.cat(batches[-2:]))
+    batches = paired(batches, fewest)
     if ranks() > 1 and len(batches[0]) < fewest:
         raise InputError(
             f"a batch must have {least} rows or more for each of {ranks()} processes, and has "
