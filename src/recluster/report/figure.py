@@ -136,7 +136,7 @@ def accuracy(found: Found, store: Store) -> Figure:
             if kept:
                 band(panel, [curve[name] for curve in kept], title, kept[0]["epoch"])
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
-    axes[0, 0].legend()
+    axes[0, 0].legend(loc="lower right", ncols=2)
     return figure
 
 
