@@ -124,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", help="the Python of an environment with ClustPy")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=["float32", "bfloat16", PEER], help=argparse.SUPPRESS)
     parser.add_argument(
         "--method", choices=METHODS, action="append", help="of the four; all unless told"
     )
