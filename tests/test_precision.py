@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from recluster.cli import app
 from recluster.papers.suite import methods
-from recluster.parts.precision import FULL, PRECISIONS, check_precision, formed_in
+from recluster.parts.precision import FULL, PRECISIONS, check_precision, computed_in
 from recluster.run import perform
 from recluster.spec import InputError, Run
 from recluster.store import FINISHED, Record, Store
@@ -35,7 +35,7 @@ def error() -> float:
 
 @has_bfloat16
 def test_products_have_fewer_bits_only_while_the_next_item_is_computed() -> None:
-    items = formed_in("bfloat16", (error() for _ in range(2)))
+    items = computed_in("bfloat16", (error() for _ in range(2)))
     assert next(items) > COARSE / 10
     assert error() < 1e-5
     assert next(items) > COARSE / 10
@@ -43,7 +43,7 @@ def test_products_have_fewer_bits_only_while_the_next_item_is_computed() -> None
 
 
 def test_full_products_are_the_ones_that_torch_forms_unasked() -> None:
-    assert next(formed_in(FULL, (error() for _ in range(1)))) == error() < 1e-5
+    assert next(computed_in(FULL, (error() for _ in range(1)))) == error() < 1e-5
 
 
 def subnormal() -> bool:
@@ -55,11 +55,11 @@ def test_subnormal_numbers_are_zero_only_while_the_next_item_is_computed() -> No
     def fails() -> bool:
         raise FloatingPointError
 
-    items = formed_in(FULL, (subnormal() for _ in range(2)))
+    items = computed_in(FULL, (subnormal() for _ in range(2)))
     seen = [subnormal(), next(items), subnormal(), next(items), subnormal()]
     assert seen == [True, False, True, False, True]
     with pytest.raises(FloatingPointError):
-        next(formed_in(FULL, (fails() for _ in range(1))))
+        next(computed_in(FULL, (fails() for _ in range(1))))
     assert subnormal()
 
 
@@ -74,7 +74,7 @@ def test_no_weight_feels_that_a_decayed_momentum_is_zero() -> None:
             optimiser.step()
         yield weights.detach(), optimiser.state[weights]["momentum_buffer"]
 
-    (kept, slow), (without, quick) = next(trained()), next(formed_in(FULL, trained()))
+    (kept, slow), (without, quick) = next(trained()), next(computed_in(FULL, trained()))
     assert 0 < slow[0] < torch.finfo(torch.float32).tiny
     assert quick[0] == 0
     assert torch.equal(kept, without)
@@ -86,7 +86,7 @@ def test_a_failing_step_leaves_full_products() -> None:
 
     for precision in PRECISIONS:
         with pytest.raises(FloatingPointError):
-            next(formed_in(precision, (fails() for _ in range(1))))
+            next(computed_in(precision, (fails() for _ in range(1))))
         assert error() < 1e-5
 
 

@@ -35,7 +35,7 @@ from recluster.data import Dataset, load_dataset
 from recluster.methods import METHODS
 from recluster.papers import CLAIMS
 from recluster.papers.claim import Claim
-from recluster.parts.precision import FULL, check_precision, formed_in
+from recluster.parts.precision import FULL, check_precision, computed_in
 from recluster.parts.randomness import isolated
 from recluster.parts.ranks import ranks
 from recluster.parts.resuming import Course, State, on_course
@@ -99,7 +99,7 @@ def train(
             yield step
         start = weights_of(step)
     steps = on_course(METHODS[config.method].fit(x, k, config, start), course or Course())
-    for step in formed_in(precision, isolated(steps, seed)):
+    for step in computed_in(precision, isolated(steps, seed)):
         broken = [name for name, value in step.curves.items() if not torch.isfinite(value)]
         if broken:
             raise FloatingPointError(

@@ -11,7 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from recluster.parts.lloyd import assigned, distances, lloyd, means, plus_plus
+from recluster.parts import lloyd as lloyd_module
+from recluster.parts.lloyd import assigned, distances, lloyd, means, plus_plus, split
 from recluster.parts.randomness import seeded
 
 
@@ -95,3 +96,16 @@ def test_the_same_seed_gives_the_same_labels():
     with seeded(3):
         two = lloyd(z, 5, 4)
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_in_parts_it_finds_the_same(monkeypatch):
+    """A few rows at a time, as the memory of large data asks."""
+    z = torch.randn(300, 4, dtype=torch.float64)
+    found = []
+    for entries in (lloyd_module.ENTRIES, 200):
+        monkeypatch.setattr(lloyd_module, "ENTRIES", entries)
+        assert (len(split(z, 20)) > 1) == (entries == 200)
+        with seeded(3):
+            found.append(lloyd(z, 5, 4))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1])

@@ -44,6 +44,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
+import torch
 from torch import Tensor, nn
 
 from recluster import spec
@@ -51,6 +52,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.mnet import mnet
 from recluster.parts import pretraining
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.fuzzy import memberships, recentred
 from recluster.parts.kmeans import kmeans
 from recluster.parts.origin import beginning, inherited
@@ -175,20 +177,27 @@ def first_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
     network = model.autoencoder
     optimiser = adam(network.parameters(), config.learning_rate)
     means = Means()
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        losses = []
+        for cluster, centroid in enumerate(model.centroids):  # line 3
+            u = network.encoder(batch)
+            weight = model.memberships(u)[:, cluster] ** config.fuzziness  # line 4
+            reconstruction = reconstruction_loss(batch, network.decoder(u), weight)
+            centring = centring_loss(u, centroid, weight)
+            loss = reconstruction + config.centring_weight * centring  # eq. (1a)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()  # line 5
+            losses.append(torch.stack([reconstruction, centring]).detach())
+        reconstruction, centring = torch.stack(losses).mean(0) / len(rows)
+        return {"reconstruction": reconstruction, "centring": centring}
+
     for epoch in resumable(range(1, config.centring_epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            for cluster, centroid in enumerate(model.centroids):  # line 3
-                u = network.encoder(batch)
-                weight = model.memberships(u)[:, cluster] ** config.fuzziness  # line 4
-                reconstruction = reconstruction_loss(batch, network.decoder(u), weight)
-                centring = centring_loss(u, centroid, weight)
-                loss = reconstruction + config.centring_weight * centring  # eq. (1a)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()  # line 5
-                losses = {"reconstruction": reconstruction, "centring": centring}
-                means.add({name: value / len(rows) for name, value in losses.items()}, len(rows))
+            means.add(learn(rows), len(rows))
         if epoch % config.centroid_interval == 0:
             model.update(x)  # line 7
         yield observed(model, epoch, means.take(), config)
@@ -201,20 +210,24 @@ def second_phase(model: Model, x: Tensor, config: Config) -> Iterator[Step]:
     optimiser = adam(encoder.parameters(), config.learning_rate)
     optimiser.add_param_group({"params": [*model.mnet.parameters()], "lr": config.mnet_learning_rate})
     before = config.epochs - config.pairing_epochs
-    means = Means()
+    means, head = Means(), model.mnet
+
+    @captured
+    def learn(rows: Tensor, *, guided: bool) -> dict[str, Tensor]:
+        u = encoder(x[rows])
+        q = head(u)  # lines 12 and 16
+        judge = model.memberships(u) if guided else q.detach()  # line 11
+        loss = pairwise_loss(q, judge, config.similar, config.dissimilar)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()  # lines 13 and 17
+        return measured(q.detach(), judge, loss, config)
+
     for epoch in resumable(range(1, config.pairing_epochs + 1), model, optimiser):
         guided = epoch <= config.guided_epochs  # line 10
         for rows in shuffled(x, config.batch_size):
-            if len(rows) == 1:
-                continue
-            u = encoder(x[rows])
-            q = model.mnet(u)  # lines 12 and 16
-            judge = model.memberships(u) if guided else q.detach()  # line 11
-            loss = pairwise_loss(q, judge, config.similar, config.dissimilar)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()  # lines 13 and 17
-            means.add(measured(q.detach(), judge, loss, config), len(rows))
+            if len(rows) > 1:
+                means.add(learn(rows, guided=guided), len(rows))
         if guided:
             model.update(x)  # line 14
         yield observed(model, before + epoch, means.take(), config)

@@ -38,6 +38,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
 from recluster.parts.resuming import resumable
@@ -96,6 +97,15 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
     target, converged = x.new_zeros(len(x), k), False
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        loss = divergence(target[rows], model.assign(x[rows]))  # eq. (2)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()  # along eqs. (4) and (5)
+        return {"clustering": loss}
+
     for epoch in resumable(range(1, epochs + 1), model, optimiser, labels, target):
         for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step % config.refresh == 0:
@@ -106,11 +116,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
                 converged = step > 0 and changed.item() < config.tolerance
             if converged or step == config.steps:
                 break
-            loss = divergence(target[rows], model.assign(x[rows]))  # eq. (2)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()  # along eqs. (4) and (5)
-            means.add({"clustering": loss}, len(rows))
+            means.add(learn(rows), len(rows))
         if means.count:
             yield observed(model, network, epoch, epochs, means.take())
         if converged:

@@ -37,6 +37,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
@@ -100,19 +101,24 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = Model(network, centroids, config.sharpness)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        z = network.encoder(batch)
+        losses = {
+            "reconstruction": summed_error(batch, network.decoder(z)),
+            "clustering": clustering_loss(z, model.centroids, config.sharpness),
+        }
+        loss = losses["reconstruction"] + config.clustering_weight * losses["clustering"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return losses
+
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            z = network.encoder(batch)
-            losses = {
-                "reconstruction": summed_error(batch, network.decoder(z)),
-                "clustering": clustering_loss(z, model.centroids, config.sharpness),
-            }
-            loss = losses["reconstruction"] + config.clustering_weight * losses["clustering"]
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            means.add(losses, len(rows))
+            means.add(learn(rows), len(rows))
         yield observed(model, epoch, config.epochs, means.take())
 
 

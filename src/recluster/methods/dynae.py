@@ -59,6 +59,7 @@ from recluster.parts import acai
 from recluster.parts.assignment import squared_distances, student_t
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
 from recluster.parts.resuming import resumable
@@ -184,6 +185,26 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
     before, converged = in_batches(model.conflicted, x, model).sum(), False
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        clean = in_batches(network.encoder, batch, network)  # targets carry no gradient
+        soft = student_t(clean, model.centroids)
+        hard = soft.argmax(1)
+        doubtful = conflicted(soft, model.thresholds)
+        z = network.encoder(augmented(batch, config.rotation, config.shift))
+        construction = construction_loss(batch, network.decoder(z), model.images[hard], doubtful)
+        clustering = clustering_loss(z, model.centroids[hard], doubtful)
+        if config.consistency:
+            clustering = clustering + clustering_loss(z, clean, ~doubtful)
+        optimiser.zero_grad()
+        (construction + config.clustering_weight * clustering).backward()  # eq. (14)
+        nn.utils.clip_grad_norm_(weights, LONGEST)
+        optimiser.step()
+        tau = doubtful.to(x.dtype).mean()  # eq. (11)
+        return {"construction": construction, "clustering": clustering, "conflicted": tau}
+
     for epoch in resumable(range(1, epochs + 1), model, optimiser, before):
         for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step > 0 and step % config.refresh == 0:
@@ -194,23 +215,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
                 before.fill_(now)
             if converged or step == config.steps:
                 break
-            batch = x[rows]
-            clean = in_batches(network.encoder, batch, network)  # targets carry no gradient
-            soft = student_t(clean, model.centroids)
-            hard = soft.argmax(1)
-            doubtful = conflicted(soft, model.thresholds)
-            z = network.encoder(augmented(batch, config.rotation, config.shift))
-            construction = construction_loss(batch, network.decoder(z), model.images[hard], doubtful)
-            clustering = clustering_loss(z, model.centroids[hard], doubtful)
-            if config.consistency:
-                clustering = clustering + clustering_loss(z, clean, ~doubtful)
-            optimiser.zero_grad()
-            (construction + config.clustering_weight * clustering).backward()  # eq. (14)
-            nn.utils.clip_grad_norm_(weights, LONGEST)
-            optimiser.step()
-            tau = doubtful.to(x.dtype).mean()  # eq. (11)
-            losses = {"construction": construction, "clustering": clustering, "conflicted": tau}
-            means.add(losses, len(rows))
+            means.add(learn(rows), len(rows))
         if means.count:
             yield observed(model, epoch, epochs, means.take())
         if converged:

@@ -34,6 +34,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
 from recluster.parts.assignment import sharpened, student_t
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.divergence import divergence
 from recluster.parts.kmeans import kmeans
 from recluster.parts.reconstruction import mean_error
@@ -91,6 +92,21 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
     target, converged = x.new_zeros(len(x), k), False
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        z = network.encoder(batch)
+        losses = {
+            "reconstruction": mean_error(batch, network.decoder(z)),
+            "clustering": divergence(target[rows], student_t(z, model.centroids)),
+        }
+        loss = losses["reconstruction"] + config.divergence_weight * losses["clustering"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return losses
+
     for epoch in resumable(range(1, epochs + 1), model, optimiser, labels, target):
         for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step % config.refresh == 0:
@@ -101,17 +117,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
                 converged = step > 0 and changed.item() < config.tolerance
             if converged or step == config.steps:
                 break
-            batch = x[rows]
-            z = network.encoder(batch)
-            losses = {
-                "reconstruction": mean_error(batch, network.decoder(z)),
-                "clustering": divergence(target[rows], student_t(z, model.centroids)),
-            }
-            loss = losses["reconstruction"] + config.divergence_weight * losses["clustering"]
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            means.add(losses, len(rows))
+            means.add(learn(rows), len(rows))
         if means.count:
             yield observed(model, epoch, epochs, means.take())
         if converged:

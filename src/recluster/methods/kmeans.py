@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from recluster import spec
 from recluster.parts.assignment import squared_distances
-from recluster.parts.batches import in_batches
+from recluster.parts.batches import EVALUATION_SIZE, in_batches
 from recluster.parts.kmeans import RESTARTS, kmeans
 from recluster.parts.starting import Start, representation
 from recluster.spec import InputError, Step, positive
@@ -61,9 +62,10 @@ class Model(nn.Module):
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """k-means on x (n, ...), or on its embedding by the autoencoder whose weights are `start`."""
     encoder, decoder = representation(config, x, start)
-    z = in_batches(encoder, x, encoder)
+    z = x.flatten(1) if config.start is None else in_batches(encoder, x, encoder)  # no copy of the data
     labels, centroids = kmeans(z, k, config.restarts)
-    inertia = (z - centroids[labels]).square().sum(1).mean()
+    parts = zip(z.split(EVALUATION_SIZE), labels.split(EVALUATION_SIZE), strict=True)
+    inertia = torch.stack([(rows - centroids[own]).square().sum() for rows, own in parts]).sum() / len(z)
     model = Model(encoder, decoder, centroids)
     yield Step(
         phase="clustering",

@@ -59,8 +59,9 @@ from recluster.nets.autoencoder import glorot
 from recluster.parts import pretraining, ranks
 from recluster.parts.assignment import squared_distances
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.kmeans import kmeans
-from recluster.parts.ranks import summed
+from recluster.parts.ranks import Share, summed
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
@@ -214,27 +215,33 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     means, together = Means(), ranks.together(model)
     eta_1 = config.clustering_weight * x[0].numel()  # departure 2
     eta_2 = config.entropy_weight * x[0].numel()
+
+    @captured
+    def learn(rows: Tensor, *, settled: bool) -> dict[str, Tensor]:
+        share = Share(rows)
+        batch = x[share.own]
+        z, soft, hard, nearest, reconstruction = together(batch)
+        weights = 1 / relative_sizes(model.sizes)[hard] if config.reweighted and settled else 1.0
+        losses = {
+            "reconstruction": summed_error(batch, reconstruction),
+            "clustering": clustering_loss(z, nearest, weights),
+            "entropy": entropy(soft),
+        }
+        loss = losses["reconstruction"] + eta_1 * losses["clustering"]
+        if settled:
+            loss = loss + eta_2 * losses["entropy"]  # eq. (9)
+        optimiser.zero_grad()
+        share.weighted(loss).backward()
+        optimiser.step()  # line 8, eq. (5)
+        update(model, z.detach(), hard, config)  # lines 9 and 10
+        model.visited[share.rows] = share.whole(hard)
+        return {**losses, "confidence": soft.amax(1).mean()}
+
     # "Iteration" in the paper, departure 5.
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
-        settled = epoch > config.burn_in
         for share in ranks.shares(shuffled(x, config.batch_size)):
-            batch = x[share.own]
-            z, soft, hard, nearest, reconstruction = together(batch)
-            weights = 1 / relative_sizes(model.sizes)[hard] if config.reweighted and settled else 1.0
-            losses = {
-                "reconstruction": summed_error(batch, reconstruction),
-                "clustering": clustering_loss(z, nearest, weights),
-                "entropy": entropy(soft),
-            }
-            loss = losses["reconstruction"] + eta_1 * losses["clustering"]
-            if settled:
-                loss = loss + eta_2 * losses["entropy"]  # eq. (9)
-            optimiser.zero_grad()
-            share.weighted(loss).backward()
-            optimiser.step()  # line 8, eq. (5)
-            update(model, z.detach(), hard, config)  # lines 9 and 10
-            model.visited[share.rows] = share.whole(hard)
-            means.add({**losses, "confidence": soft.amax(1).mean()}, len(batch))
+            losses = learn(share.rows, settled=epoch > config.burn_in)
+            means.add(losses, len(share.own))
         yield observed(model, epoch, means.take(), config)
 
 

@@ -54,6 +54,7 @@ from torch.nn.functional import one_hot
 from recluster import spec
 from recluster.parts import normed
 from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.hypersphere import (
     energy,
     gathered,
@@ -177,6 +178,23 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     optimiser = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum, fused=True)
     means = Means()
     chosen = labels.new_empty(0)
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        z, own = model.encoder(x[rows]), labels[rows]
+        u = unit(z)
+        losses = {
+            "clustering": clustering_loss(u, model.centroids[own]),
+            "norm": norm_loss(z),
+            "uniformity": uniformity_loss(u, own, k),
+            "compactness": compactness_loss(u, own, k, config.compactness),
+        }
+        loss = losses["clustering"] + config.norm_weight * losses["norm"]
+        loss = loss + config.uniformity_weight * losses["uniformity"]
+        loss = loss + config.compactness_weight * losses["compactness"]  # eq. (13)
+        descend(optimiser, loss, config.longest_gradient)
+        return losses
+
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser, labels, chosen):
         u = in_batches(model.directions, x, model)
         before = labels.clone()
@@ -188,20 +206,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             easy = easiest(closeness, labels, k, stage, config.stages)
             chosen.resize_(len(easy)).copy_(easy)
         for picked in shuffled(chosen, config.batch_size):  # line 9
-            rows = chosen[picked]
-            z, own = model.encoder(x[rows]), labels[rows]
-            u = unit(z)
-            losses = {
-                "clustering": clustering_loss(u, model.centroids[own]),
-                "norm": norm_loss(z),
-                "uniformity": uniformity_loss(u, own, k),
-                "compactness": compactness_loss(u, own, k, config.compactness),
-            }
-            loss = losses["clustering"] + config.norm_weight * losses["norm"]
-            loss = loss + config.uniformity_weight * losses["uniformity"]
-            loss = loss + config.compactness_weight * losses["compactness"]  # eq. (13)
-            descend(optimiser, loss, config.longest_gradient)
-            means.add(losses, len(rows))
+            means.add(learn(chosen[picked]), len(picked))
         changed = change(before, labels)
         yield Step(
             phase="clustering",

@@ -53,7 +53,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from recluster import spec
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts import pretraining
-from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.kmeans import RESTARTS
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
@@ -208,25 +209,29 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     z = in_batches(network.encoder, x, network)
     noise = (x - in_batches(network.decoder, z, network)).square().mean()
     model = Model(network, mixture(z, k), noise).to(x.device)
-    optimiser = torch.optim.Adam(model.parameters(), eps=config.stability, fused=True)
+    optimiser = adam(model.parameters(), config.learning_rate, config.stability)
     means = Means()
+
+    @captured
+    def learn(rows: Tensor, *, rate: float) -> dict[str, Tensor]:
+        batch = x[rows]
+        posterior, prior = model.posterior(batch), model.prior()
+        z = drawn(*posterior)
+        y = model.decoder(z)
+        losses = {
+            "reconstruction": bernoulli(batch, y) if binary else gaussian(batch, y, model.noise()),
+            "divergence": divergence(posterior, prior, log_responsibilities(z, *prior)),
+        }
+        loss = losses["reconstruction"] + losses["divergence"]  # the ELBO's negative
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return losses
+
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate(epoch)
         for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            posterior, prior = model.posterior(batch), model.prior()
-            z = drawn(*posterior)
-            y = model.decoder(z)
-            losses = {
-                "reconstruction": bernoulli(batch, y) if binary else gaussian(batch, y, model.noise()),
-                "divergence": divergence(posterior, prior, log_responsibilities(z, *prior)),
-            }
-            loss = losses["reconstruction"] + losses["divergence"]  # the ELBO's negative
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            means.add(losses, len(rows))
+            means.add(learn(rows, rate=config.rate(epoch)), len(rows))
         yield observed(model, epoch, means.take(), config)
 
 

@@ -49,6 +49,7 @@ from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
@@ -113,29 +114,34 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     means = Means()
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = augmented(x[rows], config.rotation, config.shift)
+        alpha, gamma = torch.rand(2, len(rows), device=x.device)
+        alpha = alpha / 2  # departure 2
+        z = model.encoder(batch)
+        reconstruction = model.decoder(z)
+        mixture = model.decoder(mixed(z, z.roll(1, 0), alpha))
+        losses = {
+            "reconstruction": summed_error(batch, reconstruction),
+            "deception": deception(critic(mixture)),
+        }
+        loss = losses["reconstruction"] + config.deception_weight * losses["deception"]  # eq. (6)
+        optimiser.zero_grad()
+        loss.backward(inputs=list(model.parameters()))  # the critic does not learn to be deceived
+        optimiser.step()
+        unmixed = critic(mixed(batch, reconstruction.detach(), gamma))
+        losses["critic"] = critic_error(critic(mixture.detach()), alpha, unmixed)  # eq. (7)
+        critic_optimiser.zero_grad()
+        losses["critic"].backward()
+        critic_optimiser.step()
+        return losses
+
     changing = model, critic, optimiser, critic_optimiser
     for epoch in resumable(range(1, epochs + 1), *changing):
         for rows in shuffled(x, config.batch_size)[: config.steps - (epoch - 1) * length]:
-            batch = augmented(x[rows], config.rotation, config.shift)
-            alpha, gamma = torch.rand(2, len(rows), device=x.device)
-            alpha = alpha / 2  # departure 2
-            z = model.encoder(batch)
-            reconstruction = model.decoder(z)
-            mixture = model.decoder(mixed(z, z.roll(1, 0), alpha))
-            losses = {
-                "reconstruction": summed_error(batch, reconstruction),
-                "deception": deception(critic(mixture)),
-            }
-            loss = losses["reconstruction"] + config.deception_weight * losses["deception"]  # eq. (6)
-            optimiser.zero_grad()
-            loss.backward(inputs=list(model.parameters()))  # the critic does not learn to be deceived
-            optimiser.step()
-            unmixed = critic(mixed(batch, reconstruction.detach(), gamma))
-            losses["critic"] = critic_error(critic(mixture.detach()), alpha, unmixed)  # eq. (7)
-            critic_optimiser.zero_grad()
-            losses["critic"].backward()
-            critic_optimiser.step()
-            means.add(losses, len(rows))
+            means.add(learn(rows), len(rows))
         yield Step(
             phase="pretraining",
             epoch=epoch,

@@ -58,6 +58,9 @@ class Means:
         return means
 
 
-def adam(parameters: Iterator[nn.Parameter], learning_rate: float) -> torch.optim.Adam:
-    """Adam at its defaults but for the rate, in the implementation that touches memory once."""
-    return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+def adam(
+    parameters: Iterator[nn.Parameter], learning_rate: float, stability: float = 1e-8
+) -> torch.optim.Adam:
+    """Adam in the implementation that touches memory once, and as part of a CUDA graph on a GPU."""
+    own = list(parameters)
+    return torch.optim.Adam(own, learning_rate, eps=stability, fused=True, capturable=own[0].is_cuda)

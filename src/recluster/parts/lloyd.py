@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 
 ITERATIONS = 300
 TOLERANCE = 1e-4  # of the squared movement of all centroids, in units of the mean variance
-ENTRIES = 2**27  # of the largest matrix held at a time: half a gigabyte in single precision
+ENTRIES = 2**22  # of what is computed at a time of some rows: 17 MB in single precision
 
 
 def lloyd(z: Tensor, k: int, restarts: int) -> tuple[Tensor, Tensor]:
@@ -23,8 +23,6 @@ def lloyd(z: Tensor, k: int, restarts: int) -> tuple[Tensor, Tensor]:
 
     Seeded from torch's global stream.
     """
-    mean = z.mean(0)
-    z = z - mean  # distances from products lose digits far from the origin
     enough = TOLERANCE * z.var(0, correction=0).mean()
     centroids = plus_plus(z, k, restarts)
     labels, nearest = assigned(z, centroids)
@@ -36,7 +34,7 @@ def lloyd(z: Tensor, k: int, restarts: int) -> tuple[Tensor, Tensor]:
         if bool((((labels == before).all(0)) | (shift <= enough)).all()):
             break
     best = nearest.sum(0).argmin()
-    return labels[:, best], centroids[best] + mean
+    return labels[:, best], centroids[best]
 
 
 def plus_plus(z: Tensor, k: int, restarts: int) -> Tensor:
@@ -62,8 +60,20 @@ def plus_plus(z: Tensor, k: int, restarts: int) -> Tensor:
 
 def distances(z: Tensor, points: Tensor) -> Tensor:
     """Squared distances (n, m) of z (n, d) to points (m, d)."""
-    squares = z.square().sum(1, keepdim=True) + points.square().sum(1)
-    return torch.addmm(squares, z, points.T, alpha=-2).clamp_(min=0)
+    origin = points.mean(0)  # far from it, distances from products lose digits
+    points = points - origin
+    return torch.cat([_products(rows - origin, points) for rows in split(z, len(points))])
+
+
+def _products(z: Tensor, points: Tensor) -> Tensor:
+    squares: Tensor = torch.einsum("nd,nd->n", z, z)[:, None] + points.square().sum(1)
+    return squares.addmm_(z, points.T, alpha=-2).clamp_(min=0)
+
+
+def split(z: Tensor, m: int) -> tuple[Tensor, ...]:
+    """Rows of z (n, d), so many at a time that copies of them and m numbers for each take little."""
+    parts: tuple[Tensor, ...] = z.split(max(1, ENTRIES // (z.shape[1] + m)))
+    return parts
 
 
 def assigned(z: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,7 +81,7 @@ def assigned(z: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     restarts, k, _ = centroids.shape
     found = [
         distances(rows, centroids.flatten(0, 1)).unflatten(1, (restarts, k)).min(2)
-        for rows in z.split(max(1, ENTRIES // (restarts * k)))
+        for rows in split(z, restarts * k)
     ]
     return torch.cat([one.indices for one in found]), torch.cat([one.values for one in found])
 
@@ -82,13 +92,14 @@ def means(z: Tensor, labels: Tensor, nearest: Tensor, centroids: Tensor) -> Tens
     A cluster without members gets the sample that is farthest from its own centroid by `nearest` (n, r).
     """
     restarts, k, d = centroids.shape
+    origin = centroids.mean((0, 1))  # sums of numbers far from it lose digits
     sums, counts = z.new_zeros(restarts * k, d), z.new_zeros(restarts * k)
-    size = max(1, ENTRIES // (restarts * k))
-    for rows, own in zip(z.split(size), labels.split(size), strict=True):
+    parts = split(z, restarts * k)
+    for rows, own in zip(parts, labels.split(len(parts[0])), strict=True):
         members = one_hot(own, k).to(z.dtype).flatten(1)  # products, not scattered sums: they repeat
-        sums += members.T @ rows
+        sums += members.T @ (rows - origin)
         counts += members.sum(0)
-    found = (sums / counts.clamp(min=1)[:, None]).unflatten(0, (restarts, k))
+    found = origin + (sums / counts.clamp(min=1)[:, None]).unflatten(0, (restarts, k))
     empty = (counts == 0).unflatten(0, (restarts, k))
     farthest = nearest.topk(min(k, len(z)), dim=0).indices.T  # (r, k)
     turn = (empty.cumsum(1) - 1).clamp(min=0)  # the first empty cluster gets the farthest, and so on

@@ -24,6 +24,7 @@ from recluster import spec
 from recluster.nets import autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
 from recluster.spec import InputError, Step, fraction, one_of, positive
@@ -80,14 +81,19 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = config.autoencoder(tuple(x.shape[1:])).to(x.device)
     optimiser = torch.optim.SGD(model.parameters(), config.learning_rate, config.momentum, fused=True)
     means = Means()
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        z = model.encoder(batch)
+        losses = {"reconstruction": summed_error(batch, model.decoder(z)), "norm": norm_loss(z)}
+        loss = (losses["reconstruction"] + losses["norm"]) / x[0].numel()  # eqs. (1) to (3)
+        descend(optimiser, loss, config.longest_gradient)
+        return losses
+
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            z = model.encoder(batch)
-            losses = {"reconstruction": summed_error(batch, model.decoder(z)), "norm": norm_loss(z)}
-            loss = (losses["reconstruction"] + losses["norm"]) / x[0].numel()  # eqs. (1) to (3)
-            descend(optimiser, loss, config.longest_gradient)
-            means.add(losses, len(rows))
+            means.add(learn(rows), len(rows))
         yield Step(
             phase="pretraining",
             epoch=epoch,

@@ -1,7 +1,7 @@
-"""In how many bits matrix products and convolutions are formed while a method computes.
+"""How exactly a method computes: the bits of its products and convolutions, and no subnormal numbers.
 
 Inputs, sums and everything else stay float32. Whoever watches between two steps has full products again,
-and the subnormal numbers, which count as zero in between.
+and subnormal numbers.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def check_precision(precision: str, device: str) -> None:
         raise InputError(f"{device} here forms no products in {precision}; it offers {offered}")
 
 
-def formed_in(precision: str, steps: Iterator[T]) -> Iterator[T]:
-    """The same items, each computed with products of this precision."""
+def computed_in(precision: str, steps: Iterator[T]) -> Iterator[T]:
+    """The same items, each computed with products of this precision and subnormal numbers as zero."""
     while True:
         with _products(PRECISIONS[precision]), _without_subnormals():
             try:

@@ -21,6 +21,7 @@ from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.autoencoder import Autoencoder
 from recluster.parts.batches import Means, adam, in_batches, shuffled
+from recluster.parts.capture import captured
 from recluster.parts.reconstruction import summed_error
 from recluster.parts.resuming import resumable
 from recluster.spec import Step, one_of, positive
@@ -55,14 +56,19 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     model = config.autoencoder(tuple(x.shape[1:])).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate)
     means = Means()
+
+    @captured
+    def learn(rows: Tensor) -> dict[str, Tensor]:
+        batch = x[rows]
+        loss = summed_error(batch, model(batch))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return {"reconstruction": loss}
+
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser):
         for rows in shuffled(x, config.batch_size):
-            batch = x[rows]
-            loss = summed_error(batch, model(batch))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            means.add({"reconstruction": loss}, len(rows))
+            means.add(learn(rows), len(rows))
         yield Step(
             phase="pretraining",
             epoch=epoch,
