@@ -195,6 +195,7 @@ PRETENCES: dict[str, Any] = {
     "Stream": MagicMock,
     "current_stream": MagicMock,
     "stream": nullcontext,
+    "device": nullcontext,
     "get_device_capability": lambda device: (9, 0),
     "get_device_name": lambda: NAME,
     "max_memory_allocated": lambda: PEAK,

@@ -33,8 +33,11 @@ def captured(step: Callable[..., Losses]) -> Callable[..., Losses]:
     captures = Captures(step)
 
     def called(rows: Tensor, **constants: Hashable) -> Losses:
-        recorded = rows.is_cuda and ranks() == 1
-        losses = (captures if recorded else step)(rows, **constants)
+        if rows.is_cuda and ranks() == 1:
+            with torch.cuda.device(rows.device):
+                losses = captures(rows, **constants)
+        else:
+            losses = step(rows, **constants)
         return {name: loss.detach() for name, loss in losses.items()}
 
     return called
