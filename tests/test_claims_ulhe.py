@@ -169,15 +169,13 @@ def test_the_four_models_differ_by_their_weights_alone(scale):
         assert replace(config, uniformity_weight=0.08, compactness_weight=0.40) == full
 
 
-def test_the_grid_is_whole_at_paper_scale_and_a_cross_at_laptop_scale():
+def test_the_grid_is_whole_at_paper_and_at_laptop_scale():
     at = {scale: list(NAMED["table3"].planned(scale)) for scale in ("smoke", "laptop", "paper")}
-    assert [len(at[scale]) for scale in at] == [1, 9, 25]
+    assert [len(at[scale]) for scale in at] == [1, 25, 25]
     assert {data for _, data, _ in at["laptop"]} == {"mnist-test"}
     for head, _, config in at["paper"]:
         assert head == setting(f"{config.uniformity_weight:.2f}", f"{config.compactness_weight:.2f}")
-    assert {head for head, *_ in at["laptop"]} == {setting("0.08", b) for b in SECOND} | {
-        setting(a, "0.40") for a in FIRST
-    }
+    assert {head for head, *_ in at["laptop"]} == {setting(a, b) for a in FIRST for b in SECOND}
     shared = {run.key for run in NAMED["table1"].runs("paper")}
     assert {run.key for run in NAMED["table3"].runs("paper")} & shared
 
