@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -373,6 +375,18 @@ def test_a_scheduler_that_does_not_answer_is_named_within_ten_seconds(address):
     ):
         raise AssertionError("there is no cluster")
     assert time.monotonic() - begin < 10
+
+
+def test_workers_begin_while_other_clusters_run():
+    """Two fixed ports of Dask's are taken, as by a second command on the same machine."""
+    with socket.socket() as one, socket.socket() as other:
+        for taken, port in ((one, 8787), (other, 8786)):
+            with suppress(OSError):  # by somebody else
+                taken.bind(("0.0.0.0", port))
+                taken.listen()
+        with pool(lambda now: None, workers=1) as place:
+            assert place.client.submit(sum, [1, 2]).result() == 3
+            assert place.client.cluster.scheduler.http_server.address == "127.0.0.1"
 
 
 def test_without_dask_the_remedy_is_named(monkeypatch):

@@ -245,7 +245,8 @@ def pool(
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=None,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # without one Dask takes a fixed port
+                scheduler_kwargs={"dashboard": False},
                 silence_logs=50,
             ) as cluster,
             distributed.Client(cluster) as client,

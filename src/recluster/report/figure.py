@@ -132,7 +132,9 @@ def accuracy(found: Found, store: Store) -> Figure:
         panel = axes[0, datasets.index(dataset)]
         curves = [record.scored for record in records]
         for name, title in CLUSTERINGS.items():
-            band(panel, [curve[name] for curve in curves], title, curves[0]["epoch"])
+            kept = [curve for curve in curves if name in curve]  # not in records from before it was
+            if kept:
+                band(panel, [curve[name] for curve in kept], title, kept[0]["epoch"])
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
     axes[0, 0].legend(loc="lower right", ncols=2)
     return figure
