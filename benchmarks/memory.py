@@ -10,6 +10,7 @@ twice the data, the weights, what the optimiser keeps and what one batch leaves 
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from math import ceil
 from unittest.mock import patch
 
@@ -21,7 +22,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from recluster.methods import METHODS
 from recluster.papers.calculated.cost import Counter
 from recluster.parts import lloyd
-from recluster.parts.randomness import isolated
+from recluster.run import train
 
 FACTOR = 2
 K, SIDE = 10, 28
@@ -74,8 +75,7 @@ def measured(name: str, samples: int) -> tuple[float, float]:
     weights = config.start.autoencoder(x.shape[1:]).state_dict() if config.start else None
     needed = Needed()
     with Counter() as counter, needed.watching():
-        steps = isolated(METHODS[config.method].fit(x, K, config, weights), seed=0)
-        for _, _ in zip(range(2), steps, strict=False):
+        for _ in islice(train(x, K, config, seed=0, start=weights), 2):
             pass
     return (x.nbytes + counter.most) / 1e6, (x.nbytes + needed.bytes) / 1e6
 

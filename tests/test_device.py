@@ -8,26 +8,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from pretended import NAME, PEAK, OnGPU, PretendedGPU, pretended
+from pretended import OnGPU, PretendedGPU, pretended
 from test_laws import CASES, K, asked, held, images, narrow
 from torch import Tensor
 
-from recluster import checkpoint
-from recluster import run as runner
-from recluster.data import Dataset, content_checksum
 from recluster.parts import capture
 from recluster.parts.capture import PLAIN, captured
 from recluster.parts.kmeans import RESTARTS, kmeans
 from recluster.parts.lloyd import lloyd
-from recluster.run import execute, kept_start, train
-from recluster.spec import Config, Run, Step
-from recluster.store import FINISHED, Store
+from recluster.run import train
+from recluster.spec import Config
 
 __all__ = ["narrow"]  # a fixture of ours too
 
@@ -96,46 +90,6 @@ def waits(config: Config, batches: int) -> dict[str, int]:
     last = [counts for phase, counts in found if phase == found[-1][0]]
     assert len(last) > 1
     return last[1]
-
-
-def data() -> Dataset:
-    x, y = images(41).numpy(), (torch.arange(41) % K).numpy()
-    return Dataset(name="digits", x=x, y=y, k=K, checksum=content_checksum(x, y))
-
-
-@pytest.mark.parametrize("name", ["idec", "pcx", "ulhe", "dynae conv", "dcss conv", "secu", "vade"])
-@pytest.mark.filterwarnings("error:no CUDA graph")
-def test_a_run_on_a_gpu_is_recorded_and_resumed(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "CACHE", tmp_path)
-    monkeypatch.setattr(runner, "load_dataset", lambda name: data())
-    monkeypatch.setattr(runner, "diagnosed", lambda run: run.method == "dynae")
-    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
-    run = Run(config=CASES[name], dataset="digits", seed=0, scale="smoke")
-    stores = Store(tmp_path / "cpu"), Store(tmp_path / "gpu")
-    expected = execute(run, stores[0], device="cpu")
-    assert not kept_start(run, stores[1])  # a start is another store's, and is done again
-
-    class Killed(BaseException):
-        pass
-
-    def kill(at: Run, step: Step) -> None:
-        if at == run and step.epoch == 2:
-            raise Killed
-
-    with pretended():
-        with pytest.raises(Killed):
-            execute(run, stores[1], device="cuda", watch=kill)
-        found = execute(run, stores[1], device="cuda")
-    assert found.status == expected.status == FINISHED, found.error
-    assert found.environment["resumed"] == 1
-    assert (found.environment["processor"], found.memory_mb) == (NAME, PEAK / 1e6)
-    assert (found.scores, found.curves) == (expected.scores, expected.curves)
-    assert found.scored == expected.scored
-    arrays = [store.arrays(record) for store, record in zip(stores, (expected, found), strict=True)]
-    assert arrays[0].keys() == arrays[1].keys()
-    assert all(np.array_equal(arrays[0][key], arrays[1][key]) for key in arrays[0])
 
 
 # --- the pretended GPU ---------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from pathlib import Path
 import execute
 import gate
 import nbformat
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
 import recluster
 from recluster import cli
 from recluster.data import DATASETS
+from recluster.methods import METHODS
 from recluster.papers import CLAIMS
 from recluster.report import sources
 from recluster.spec import SCALES
@@ -228,3 +230,21 @@ def test_the_examples_of_the_reference_give_what_they_show() -> None:
 def test_the_examples_in_docstrings_give_what_they_show() -> None:
     for name in DOCUMENTED.findall((BOOK / "api.md").read_text()):
         assert doctest.testmod(importlib.import_module(name)).failed == 0, name
+
+
+def test_costs_grow_as_the_page_says() -> None:
+    slopes = pd.read_csv(ROOT / "benchmarks" / "exponents.csv", index_col="method")
+    assert not slopes.isna().any(axis=None)
+    assert (slopes["seconds by n"] < 1.1).all()
+    assert (slopes[["MB by n", "MB by k"]] < 1.1).all(axis=None)
+    steep = slopes[["seconds by k", "seconds by d"]] > 0.5
+    assert set(steep.index[steep["seconds by k"]]) == {"k-means", "DCSS, first"}
+    assert set(steep.index[steep["seconds by d"]]) == {"k-means", "SeCu"}
+
+
+def test_every_method_is_in_the_figure_of_costs() -> None:
+    points = pd.read_csv(ROOT / "benchmarks" / "scaling.csv")
+    drawn = set(points["method"].str.partition(",")[0].str.lower())
+    papers = {"pc-x": "pcx", "ulhe-dc": "ulhe", "k-means": "kmeans"}
+    assert {papers.get(name, name) for name in drawn} == METHODS.keys() - {"acai", "ulhe-ae", "shallow"}
+    assert (points.groupby("method")["n"].max() == 140_000).all()

@@ -203,11 +203,12 @@ def logits(y: Tensor) -> Tensor:
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Maximise the ELBO on x (n, ...), from the autoencoder's weights in `start`."""
     binary = config.likelihood == "bernoulli"
-    if binary and not bool(((x >= 0) & (x <= 1)).all()):
+    least, greatest = x.aminmax()
+    if binary and (least < 0 or greatest > 1):
         raise InputError('vade: data outside [0, 1]; scale them or take likelihood="gaussian"')
     network = pretrained(config, x, start)
     z = in_batches(network.encoder, x, network)
-    noise = (x - in_batches(network.decoder, z, network)).square().mean()
+    noise = in_batches(network.decoder, z, network).sub_(x).square_().mean()  # in place: all of the data
     model = Model(network, mixture(z, k), noise).to(x.device)
     optimiser = adam(model.parameters(), config.learning_rate, config.stability)
     means = Means()
