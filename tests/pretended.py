@@ -86,6 +86,7 @@ class PretendedGPU(TorchDispatchMode):
         super().__init__()
         self.waits: Counter[str] = Counter()
         self.recording: Graph | None = None
+        self.failed = False  # whether the last recording was broken off
         self.replays = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -97,6 +98,8 @@ class PretendedGPU(TorchDispatchMode):
         if asked is not None:
             kwargs = kwargs | {"device": CPU}
         self.examine(func, args, tensors, on_gpu)
+        if on_gpu and self.failed and torch.Tag.nondeterministic_seeded in func.tags:
+            raise RuntimeError(f"{func} after a recording that failed")
         real = tree_map(held, (args, kwargs))
         if self.recording is not None:
             self.recording.keep(func, *real)
@@ -162,11 +165,17 @@ class Graph:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Record what is done inside, and undo it."""
+        """Record what is done inside, and undo it.
+
+        One that fails cannot be ended either, and as long as none succeeds there are no random numbers.
+        """
         stream = torch.get_rng_state()
-        self.gpu.recording = self
+        self.gpu.recording, self.gpu.failed = self, False
         try:
             yield
+        except RuntimeError:
+            self.gpu.failed = True
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
         finally:
             self.gpu.recording = None
             for whole, values in self.before.values():

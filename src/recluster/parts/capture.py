@@ -65,12 +65,15 @@ class Captures:
             return aside(self.step, rows, **constants)
         if size not in self.recordings:
             try:
-                self.recordings[size] = Recording(self.step, rows, **constants)
+                with torch.cuda.stream(torch.cuda.current_stream()):  # a failure leaves another one
+                    self.recordings[size] = Recording(self.step, rows, **constants)
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as problem:
                 self.plain = True
-                warnings.warn(f"no CUDA graph of this step; it runs plainly: {problem}", stacklevel=3)
+                cause = problem.__context__ or problem  # ending the recording fails too
+                warnings.warn(f"no CUDA graph of this step; it runs plainly: {cause}", stacklevel=3)
+                repair(rows)
                 return aside(self.step, rows, **constants)
         return self.recordings[size](rows)
 
@@ -90,6 +93,15 @@ class Recording:
         self.rows.copy_(rows)
         self.graph.replay()
         return self.losses
+
+
+def repair(rows: Tensor) -> None:
+    """After a recording that failed, make one that does not.
+
+    Only the end of one that does not fail makes torch's random numbers usable again.
+    """
+    with torch.cuda.graph(torch.cuda.CUDAGraph()):
+        rows.clone()
 
 
 def aside(step: Callable[..., Losses], rows: Tensor, **constants: Any) -> Losses:
