@@ -25,13 +25,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import torch
 from matplotlib.figure import Figure
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, ulhe, vade
 from recluster.parts import acai, normed, pretraining
-from recluster.report.figure import STYLE
 from recluster.run import train
 from recluster.spec import Config
 
@@ -67,6 +65,7 @@ SERIES = {
     "d": (48, 192, 768, 3072),  # three colours times a square
 }
 PAPERS = ("PC-X", "ULHE-DC", "DynAE", "DCSS, first", "DCSS, second", "SeCu")
+STYLE = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "legend.frameon": False}
 SIZES = {"n": "samples n", "k": "clusters k", "d": "features d"}
 COSTS = {"seconds": "seconds an epoch", "MB": "peak memory, MB"}
 LINES = {"seconds": 0.1, "MB": 20.0}  # where the dashed lines of slope one pass the base
@@ -132,7 +131,7 @@ def exponents(table: pd.DataFrame) -> pd.DataFrame:
 
 def drawn(table: pd.DataFrame, title: str) -> Figure:
     """Costs against sizes: the papers' methods in colour, all others in grey, k-means dotted."""
-    colours = dict(zip(PAPERS, sns.color_palette("tab10", len(PAPERS)), strict=True))
+    colours = {name: f"C{number}" for number, name in enumerate(PAPERS)}
     names = sorted(table["method"].unique(), key=colours.__contains__)
     figure, grid = plt.subplots(
         len(COSTS), len(SERIES), figsize=(8, 5.5), sharex="col", sharey="row", layout="constrained"

@@ -203,8 +203,7 @@ def logits(y: Tensor) -> Tensor:
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Maximise the ELBO on x (n, ...), from the autoencoder's weights in `start`."""
     binary = config.likelihood == "bernoulli"
-    least, greatest = x.aminmax()
-    if binary and (least < 0 or greatest > 1):
+    if binary and (x.min() < 0 or x.max() > 1):
         raise InputError('vade: data outside [0, 1]; scale them or take likelihood="gaussian"')
     network = pretrained(config, x, start)
     z = in_batches(network.encoder, x, network)

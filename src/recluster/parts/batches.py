@@ -21,7 +21,7 @@ def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *modules: nn.Mod
     """`function` over all rows of x without gradients, the `modules` in evaluation mode.
 
     The result lies in one piece from the beginning. Parts that are kept until they are joined would lie
-    between what `function` takes and gives back, and let memory grow with x many times as fast.
+    between what `function` takes and gives back, and let memory grow several times as fast as x.
     """
     size = EVALUATION_SIZE
     with torch.no_grad(), evaluating(*modules):
