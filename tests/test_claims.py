@@ -196,8 +196,15 @@ def test_every_metric_that_a_run_or_a_number_needs_is_known(claim):
     for cell in claim.cells:
         if (cell.row, cell.metric) in claim.computed:
             continue
-        if cell.printed is not None or cell.bound is not None or cell.row in own:
+        if cell.printed is not None or cell.bound is not None or own.issuperset(cell.rows):
             assert cell.metric in SCORES | MEASURES.keys(), cell
+
+
+@every
+def test_rows_that_are_compared_are_run_at_one_scale_on_one_data_set(claim):
+    plans = [rows.keys() for sets in claim.plan.values() for rows in sets.values()]
+    for cell in claim.cells:
+        assert cell.across is None or any(rows >= {*cell.rows} for rows in plans), cell
 
 
 @every
@@ -536,7 +543,7 @@ def test_without_records_nothing_is_obtained_and_the_way_out_is_named(claim, sca
             assert command, one
             named, at = command.groups()
             rows = {(row, dataset) for row, dataset, _ in find(named).planned(at)}
-            assert (one.cell.row, one.cell.dataset) in rows
+            assert rows >= {(row, one.cell.dataset) for row in one.cell.rows}
     assert not store.root.exists()
 
 

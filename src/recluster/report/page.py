@@ -30,7 +30,7 @@ from recluster.report.gains import gains
 from recluster.report.protocol import Part
 from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
-from recluster.report.table import Html, as_html, counted, standing
+from recluster.report.table import Html, as_html, counted, direction, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
@@ -110,7 +110,11 @@ class Page:
         claim = find(name)
         lines = []
         for scale in self.scales(claim):
-            judged = [j for j in judge(claim, scale, self.store) if j.cell.metric == metric]
+            judged = [
+                j
+                for j in judge(claim, scale, self.store)
+                if j.cell.metric == metric and j.cell.across is None
+            ]
             for dataset in dict.fromkeys(one.cell.dataset for one in judged):
                 here = [one for one in judged if one.cell.dataset == dataset]
                 printed = {j.cell.row: j.cell.printed for j in here if j.cell.printed is not None}
@@ -175,6 +179,7 @@ class Page:
             for scale in self.scales(claim):
                 judged = judge(claim, scale, self.store)
                 counts = counted(standing(one, scale) for one in judged)
+                counts += f"; {told}" if (told := direction(judged)) else ""
                 place = CALCULATED if claim.computed and not claim.plan else f"at {scale} scale"
                 items.append(f"<li><code>{claim.id}</code> {place}: {counts}</li>")
         return Html(f"<ul>{''.join(items)}</ul>")

@@ -66,6 +66,12 @@ def counted(states: Iterable[str]) -> str:
     )
 
 
+def direction(judged: Iterable[Judged]) -> str:
+    """In how many of the comparisons of rows that we have our rows stand as the paper says."""
+    compared = [one.state == "agrees" for one in judged if one.cell.across and one.obtained]
+    return f"the rows compare as stated in {sum(compared)} of {len(compared)}" if compared else ""
+
+
 def download(name: str, table: str) -> str:
     """A link that itself holds a table in CSV, so that it needs no file beside the page."""
     content = base64.b64encode(table.encode()).decode()
