@@ -21,7 +21,7 @@ from recluster.data import DATASETS
 from recluster.methods import METHODS, kmeans, pcx
 from recluster.papers import CHAPTERS, CLAIMS, find, matching
 from recluster.papers.claim import COMPARISONS, SEEDS, Bound, Calculated, Cell, Claim, bounded, grid
-from recluster.report.figure import DRAWERS
+from recluster.report.figure import DRAWERS, WHOLE
 from recluster.report.measures import FRACTIONS, MEASURES, measure
 from recluster.report.table import render, standing, text
 from recluster.report.verdict import STATES, Judged, as_object, best_scale, judge
@@ -196,8 +196,15 @@ def test_every_metric_that_a_run_or_a_number_needs_is_known(claim):
     for cell in claim.cells:
         if (cell.row, cell.metric) in claim.computed:
             continue
-        if cell.printed is not None or cell.bound is not None or cell.row in own:
+        if cell.printed is not None or cell.bound is not None or own.issuperset(cell.rows):
             assert cell.metric in SCORES | MEASURES.keys(), cell
+
+
+@every
+def test_rows_that_are_compared_are_run_at_one_scale_on_one_data_set(claim):
+    plans = [rows.keys() for sets in claim.plan.values() for rows in sets.values()]
+    for cell in claim.cells:
+        assert cell.across is None or any(rows >= {*cell.rows} for rows in plans), cell
 
 
 @every
@@ -256,7 +263,7 @@ def test_smoke_and_laptop_never_use_what_only_the_paper_scale_has():
 
 @every
 def test_figures_have_a_drawer_and_needs_name_what_is_there(claim):
-    assert claim.drawing is None or claim.drawing in DRAWERS
+    assert claim.drawing is None or claim.drawing in {*DRAWERS, *WHOLE}
     assert claim.id.partition(".")[2].startswith("figure") <= (claim.drawing is not None)
     assert all(reason.startswith("needs ") for reason in claim.needs.values())
 
@@ -536,7 +543,7 @@ def test_without_records_nothing_is_obtained_and_the_way_out_is_named(claim, sca
             assert command, one
             named, at = command.groups()
             rows = {(row, dataset) for row, dataset, _ in find(named).planned(at)}
-            assert (one.cell.row, one.cell.dataset) in rows
+            assert rows >= {(row, one.cell.dataset) for row in one.cell.rows}
     assert not store.root.exists()
 
 

@@ -90,6 +90,8 @@ TINY: dict[str, dict[str, Config]] = {
         "ulhe": ULHE,
         "ulhe sum": replace(ULHE, compactness="sum"),
         "ulhe relu": replace(ULHE, start=replace(ULHE_AE, embedding="relu")),
+        "ulhe batches": replace(ULHE, iteration="batch"),
+        "ulhe augmented": replace(ULHE, rotation=10.0, shift=0.1),
         "ulhe neither": replace(ULHE, uniformity_weight=0.0, compactness_weight=0.0),
     },
     "dynae": {

@@ -434,7 +434,7 @@ def diagnosed(run: Run) -> bool:
 def _watched_rows(claim: Claim) -> set[str]:
     """The rows of which the claim asks what only a model in training can tell."""
     watched = diagnostics.ANGLES + diagnostics.APART + diagnostics.OTHERS
-    return {cell.row for cell in claim.cells if cell.metric.startswith(watched)}
+    return {row for cell in claim.cells if cell.metric.startswith(watched) for row in cell.rows}
 
 
 def kept_start(run: Run, store: Store) -> Start | None:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from recluster.papers.across import Across
 from recluster.spec import SCALES, Config, InputError, Run, check_scale
 
 SEEDS = MappingProxyType({"smoke": 1, "laptop": 3, "paper": 5})
+NOWHERE = "in no paper"
+"""Where a claim of ours stands: a comparison, or the search for a cause."""
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 Plan = Mapping[str, Mapping[str, Config]]
@@ -50,7 +53,7 @@ class Cell:
     """One printed value, or one printed statement.
 
     Attributes:
-        row: the method, or whatever heads the row, as printed.
+        row: the method, or whatever heads the row, as printed; or a statement on several rows.
         dataset: `load_dataset`'s name for the data, or a name of ours for data that it does not have.
         metric: what is measured, a name in `recluster.report.measures`.
         variant: hyper-parameters, or other headings, where the table varies them.
@@ -60,6 +63,7 @@ class Cell:
         mark: bold, underlined, or what is printed in place of a number.
         lost: whether our copy of the paper's text lost the value.
         bound: the inequality that a printed statement makes.
+        across: the rows of this claim that the statement compares, see `recluster.papers.across`.
     """
 
     row: str
@@ -72,6 +76,12 @@ class Cell:
     mark: str = ""
     lost: bool = False
     bound: Bound | None = None
+    across: Across | None = None
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows whose runs give the value."""
+        return (self.row,) if self.across is None else self.across.named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +118,20 @@ class Claim:
         for scale in self.plan:
             check_scale(scale)
         stated = {(cell.row, cell.metric) for cell in self.cells if cell.bound}
-        if unbounded := self.computed.keys() - stated:
-            raise InputError(f"{self.id}: a calculation needs a cell with a bound, not {unbounded}")
+        if missing := self.computed.keys() - stated:
+            raise InputError(f"{self.id}: a calculation needs a cell with a bound, not {missing}")
+        if unbounded := [cell.row for cell in self.cells if cell.across and not cell.bound]:
+            raise InputError(f"{self.id}: a comparison of rows needs a bound, not {unbounded}")
 
     @property
     def paper(self) -> str:
         """The paper's short name."""
         return self.id.partition(".")[0]
+
+    @property
+    def ours(self) -> bool:
+        """Whether no paper makes it."""
+        return self.where == NOWHERE
 
     def planned(self, scale: str) -> Iterator[tuple[str, str, Config]]:
         """(row, data set, config) of everything that the scale runs."""
@@ -141,7 +158,10 @@ class Claim:
         return {row for scale in SCALES for row, _, _ in self.planned(scale)}
 
     def stand_ins(self, scale: str) -> list[Cell]:
-        """Cells without a printed value: the scale's runs on data sets that the paper does not have."""
+        """Cells without a printed value: the scale's runs on data sets that the paper does not have.
+
+        A comparison of rows follows where the scale runs all of them.
+        """
         printed = {(cell.row, cell.dataset) for cell in self.cells}
         shapes = {(cell.metric, tuple(cell.variant.items()), cell.bound) for cell in self.cells}
         ordered = sorted(shapes, key=lambda shape: self._first(shape[0], dict(shape[1])))
@@ -154,7 +174,17 @@ class Claim:
                 (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant)) and c.bound == bound
                 for c in self.cells
             )
-        ]
+        ] + self._compared(scale, printed)
+
+    def _compared(self, scale: str, printed: Container[tuple[str, str]]) -> list[Cell]:
+        """The comparisons of rows that the scale runs, on data sets where they are not printed."""
+        found: list[Cell] = []
+        for cell in self.cells:
+            for dataset, rows in self.plan.get(scale, {}).items():
+                if cell.across and rows.keys() >= {*cell.rows} and (cell.row, dataset) not in printed:
+                    own = replace(cell, dataset=dataset)
+                    found += [own] if own not in found else []
+        return found
 
     def _first(self, metric: str, variant: Mapping[str, Any]) -> int:
         found = (i for i, c in enumerate(self.cells) if (c.metric, c.variant) == (metric, variant))

@@ -13,14 +13,24 @@ from matplotlib.figure import Figure
 
 from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
-from recluster.report import card, choosing, contradictions, cost, figure, leaks_shown, protocol
+from recluster.report import (
+    card,
+    choosing,
+    confusion,
+    contradictions,
+    cost,
+    figure,
+    ladder,
+    leaks_shown,
+    protocol,
+)
 from recluster.report.explorer import Explorer
 from recluster.report.gains import as_html as gains_table
 from recluster.report.gains import gains
 from recluster.report.protocol import Part
 from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
-from recluster.report.table import Html, as_html, counted, standing
+from recluster.report.table import Html, as_html, counted, direction, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
 from recluster.spec import SCALES, InputError, check_scale, one_of
@@ -100,7 +110,11 @@ class Page:
         claim = find(name)
         lines = []
         for scale in self.scales(claim):
-            judged = [j for j in judge(claim, scale, self.store) if j.cell.metric == metric]
+            judged = [
+                j
+                for j in judge(claim, scale, self.store)
+                if j.cell.metric == metric and j.cell.across is None
+            ]
             for dataset in dict.fromkeys(one.cell.dataset for one in judged):
                 here = [one for one in judged if one.cell.dataset == dataset]
                 printed = {j.cell.row: j.cell.printed for j in here if j.cell.printed is not None}
@@ -110,6 +124,22 @@ class Page:
                         ranking = " &gt; ".join(sorted(values, key=values.__getitem__, reverse=True))
                         lines.append(f"<li>{dataset}, {label}: {ranking}</li>")
         return Html(f"<ul>{''.join(dict.fromkeys(lines))}</ul>")
+
+    def gap(self, name: str) -> Html:
+        """How far our runs are from the printed accuracy, in a sentence for each data set."""
+        claim = find(name)
+        return Html(ladder.gap(claim, best_scale(claim, self.store, at_most=self.scale), self.store))
+
+    def closing(self, name: str) -> Html:
+        """How much of that gap each row of a ladder closes, and what that says of it as a cause."""
+        claim = find(name)
+        return Html("".join(ladder.closing(claim, at, self.store) for at in self.scales(claim)))
+
+    def mistakes(self, name: str) -> Html:
+        """Which classes the claim's runs split and merge, seed by seed."""
+        claim = find(name)
+        scale = best_scale(claim, self.store, at_most=self.scale)
+        return Html(confusion.mistakes(figure.first_records(claim, scale, self.store), self.store))
 
     def gains(self) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""
@@ -149,6 +179,7 @@ class Page:
             for scale in self.scales(claim):
                 judged = judge(claim, scale, self.store)
                 counts = counted(standing(one, scale) for one in judged)
+                counts += f"; {told}" if (told := direction(judged)) else ""
                 place = CALCULATED if claim.computed and not claim.plan else f"at {scale} scale"
                 items.append(f"<li><code>{claim.id}</code> {place}: {counts}</li>")
         return Html(f"<ul>{''.join(items)}</ul>")

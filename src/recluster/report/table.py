@@ -20,6 +20,8 @@ METRICS = {
     "nmi": "NMI",
     "nmi_max": "NMI (max)",
     "ari": "ARI",
+    "acc_nearest_mean": "nearest class mean, by labels",
+    "acc_neighbours": "ten neighbours, by labels",
     "clusters": "clusters in use",
     "largest": "#Max",
     "smallest": "#Min",
@@ -62,6 +64,12 @@ def counted(states: Iterable[str]) -> str:
         for state in SHOWN
         if state in found
     )
+
+
+def direction(judged: Iterable[Judged]) -> str:
+    """In how many of the comparisons of rows that we have our rows stand as the paper says."""
+    compared = [one.state == "agrees" for one in judged if one.cell.across and one.obtained]
+    return f"the rows compare as stated in {sum(compared)} of {len(compared)}" if compared else ""
 
 
 def download(name: str, table: str) -> str:

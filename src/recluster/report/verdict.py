@@ -28,7 +28,8 @@ Found = tuple[list[Record], list[str]]
 class Obtained:
     """Our value over seeds, in the claim's unit; `interval` is Student's 95% for the mean.
 
-    A calculation gives one value without seeds and records: its `n` is 0.
+    A calculation gives one value without seeds and records: its `n` is 0. A comparison of rows names the
+    records of the first row; the others stand in rows of their own.
     """
 
     mean: float
@@ -76,7 +77,7 @@ def judge(claim: Claim, scale: str, store: Store) -> list[Judged]:
         for row, dataset, config in claim.planned(scale)
     }
     return [
-        _judged(claim, cell, scale, known.get((cell.row, cell.dataset)), store)
+        _judged(claim, cell, scale, [known.get((row, cell.dataset)) for row in cell.rows], store)
         for cell in (*claim.cells, *claim.stand_ins(scale))
     ]
 
@@ -139,20 +140,23 @@ def summary(values: Sequence[float], records: Sequence[Record]) -> Obtained:
     )
 
 
-def _judged(claim: Claim, cell: Cell, scale: str, found: Found | None, store: Store) -> Judged:
+def _judged(claim: Claim, cell: Cell, scale: str, found: Sequence[Found | None], store: Store) -> Judged:
+    """The verdict on a cell from what was found of each of its rows, one but for a comparison."""
     if (cell.row, cell.metric) in claim.computed:
         return _calculated(claim, cell)
-    if found is None:
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
         return _unrun(claim, cell, scale)
-    records, problems = found
-    measured, problems = _measured(records, cell, claim.unit, store, problems)
+    problems = list(dict.fromkeys(problem for _, its in known for problem in its))
+    measured, told = _measured([records for records, _ in known], cell, claim.unit, store)
+    problems += told
     if not measured:
         needed = [claim.needs[cell.dataset]] if cell.dataset in claim.needs else []
         command = f"recluster run {claim.id} --scale {scale}"
         why = "; ".join([*problems, *needed, command])
         state = "lost" if cell.lost else "not run"
         return Judged(cell=cell, obtained=None, state=state, why=why)
-    obtained = summary([*measured.values()], [one for one in records if one.key in measured])
+    obtained = summary([*measured.values()], [one for one in known[0][0] if one.key in measured])
     state = _state(claim, cell, obtained)
     why, asked = "; ".join(problems), SEEDS[scale]
     return Judged(cell=cell, obtained=obtained, state=state, why=why, asked=asked)
@@ -166,16 +170,26 @@ def _calculated(claim: Claim, cell: Cell) -> Judged:
 
 
 def _measured(
-    records: Sequence[Record], cell: Cell, unit: float, store: Store, problems: Sequence[str]
+    rows: Sequence[Sequence[Record]], cell: Cell, unit: float, store: Store
 ) -> tuple[dict[str, float], list[str]]:
-    """Each record's value of the cell's metric, in the claim's unit, and why some have none."""
+    """Record of the first row to the cell's value of that seed, and why some seeds have none.
+
+    The value is in the claim's unit; of several rows, it is their comparison.
+    """
     factor = unit if cell.metric in FRACTIONS else 1.0
-    values, told = {}, [*problems]
-    for record in records:
+    values: dict[str, float] = {}
+    told: list[str] = []
+    for record in rows[0]:
+        several = [one for its in rows for one in its if one.run["seed"] == record.run["seed"]]
+        if len(several) < len(rows):
+            continue
         try:
-            values[record.key] = factor * measure(record, store, cell.metric, cell.variant)
+            each = [factor * measure(one, store, cell.metric, cell.variant) for one in several]
         except Unmeasured as problem:
             told.append(str(problem))
+            continue
+        compared = dict(zip(cell.rows, each, strict=True))
+        values[record.key] = cell.across.of(compared) if cell.across else each[0]
     return values, told
 
 
@@ -184,9 +198,10 @@ def _unrun(claim: Claim, cell: Cell, scale: str) -> Judged:
         why = "our copy of the paper's text does not show it"
         return Judged(cell=cell, obtained=None, state="lost", why=why)
     reason = claim.needs.get(cell.row) or claim.needs.get(cell.dataset)
-    own = cell.row in claim.own_rows()
+    own = claim.own_rows().issuperset(cell.rows)
     if own or not (cell.printed is not None or cell.mark) or cell.row in claim.needs:
-        at = [s for s in SCALES if (cell.row, cell.dataset) in _planned(claim, s)]
+        places = {(row, cell.dataset) for row in cell.rows}
+        at = [s for s in SCALES if places <= _planned(claim, s)]
         command = f"recluster run {claim.id} --scale {at[-1]}" if at else "no run produces it yet"
         return Judged(cell=cell, obtained=None, state="not run", why=reason or command)
     why = "no run of ours produces this row"
@@ -231,6 +246,7 @@ def _cell_object(judged: Judged) -> dict[str, Any]:
         "printed_std": cell.printed_std,
         "mark": cell.mark,
         "bound": None if cell.bound is None else str(cell.bound),
+        "across": None if cell.across is None else asdict(cell.across),
         "obtained": None if judged.obtained is None else asdict(judged.obtained),
         "computed": judged.computed,
         "state": judged.state,
