@@ -19,11 +19,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recluster.papers.claim import Cell, Claim
-from recluster.report.measures import FRACTIONS, Unmeasured, measure
+from recluster.report.measures import Unmeasured, measure
 from recluster.report.verdict import records_of
 from recluster.store import Store
 
-LABELLED = ("acc_nearest_mean", "acc_neighbours")
+LABELLED = ("acc_best", "acc_nearest_mean", "acc_neighbours")
 """Measures of a record that use the true classes for more than scoring."""
 CONTRIBUTES = 0.2
 """What share of the gap a row must close to count as a part of its cause."""
@@ -68,8 +68,7 @@ def rungs(claim: Claim, scale: str, store: Store) -> Ladder:
 def _rung(claim: Claim, cell: Cell, scale: str, store: Store) -> Rung:
     values = {}
     config = claim.plan[scale][cell.dataset].get(cell.row)
-    known = config is not None and (cell.metric in FRACTIONS)
-    for record in records_of(store, config, cell.dataset, scale)[0] if config and known else ():
+    for record in records_of(store, config, cell.dataset, scale)[0] if config else ():
         with suppress(Unmeasured):
             value = measure(record, store, cell.metric, cell.variant)
             values[int(record.run["seed"])] = HUNDRED * value
