@@ -107,7 +107,7 @@ def test_what_a_row_closes_is_named_by_the_line_that_was_drawn(store, gain, word
     for seed in (0, 1):
         put(store, "base", seed, 0.78 + seed / 100)
         put(store, "better", seed, 0.78 + seed / 100 + gain)
-    put(store, "better", 2, 0.1)  # without a partner: counts for the row alone
+    put(store, "better", 2, 0.785 + gain)  # without a partner, it is in no difference
     told = ladder.closing(claim(usps=0.98), "paper", store)
     own = next(line for line in told.split("<tr>") if "better" in line)
     assert f"+{100 * gain:.1f}, {gain / 0.195:.0%} of the gap (n=2)" in own
