@@ -12,6 +12,7 @@ from typing import Any
 from recluster.spec import SCALES, Config, InputError, Run, check_scale
 
 SEEDS = MappingProxyType({"smoke": 1, "laptop": 3, "paper": 5})
+OURS = "in no paper"
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 Plan = Mapping[str, Mapping[str, Config]]
@@ -60,6 +61,7 @@ class Cell:
         mark: bold, underlined, or what is printed in place of a number.
         lost: whether our copy of the paper's text lost the value.
         bound: the inequality that a printed statement makes.
+        chose: whether it helped to choose our settings, so that no run of ours tests it.
     """
 
     row: str
@@ -72,6 +74,7 @@ class Cell:
     mark: str = ""
     lost: bool = False
     bound: Bound | None = None
+    chose: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,11 @@ class Claim:
             raise InputError(f"{self.id}: a calculation needs a cell with a bound, not {unbounded}")
 
     @property
+    def ours(self) -> bool:
+        """Whether we ask something that no paper prints."""
+        return self.where == OURS
+
+    @property
     def paper(self) -> str:
         """The paper's short name."""
         return self.id.partition(".")[0]
@@ -143,15 +151,20 @@ class Claim:
     def stand_ins(self, scale: str) -> list[Cell]:
         """Cells without a printed value: the scale's runs on data sets that the paper does not have."""
         printed = {(cell.row, cell.dataset) for cell in self.cells}
-        shapes = {(cell.metric, tuple(cell.variant.items()), cell.bound) for cell in self.cells}
+        shapes = {
+            (cell.metric, tuple(cell.variant.items()), cell.bound, cell.chose) for cell in self.cells
+        }
         ordered = sorted(shapes, key=lambda shape: self._first(shape[0], dict(shape[1])))
         return [
-            Cell(row=row, dataset=dataset, metric=metric, variant=dict(variant), bound=bound)
+            Cell(
+                row=row, dataset=dataset, metric=metric, variant=dict(variant), bound=bound, chose=chose
+            )
             for row, dataset, _ in self.planned(scale)
             if (row, dataset) not in printed
-            for metric, variant, bound in ordered
+            for metric, variant, bound, chose in ordered
             if any(
-                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant)) and c.bound == bound
+                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant))
+                and (c.bound, c.chose) == (bound, chose)
                 for c in self.cells
             )
         ]

@@ -13,7 +13,16 @@ from matplotlib.figure import Figure
 
 from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
-from recluster.report import card, choosing, contradictions, cost, figure, leaks_shown, protocol
+from recluster.report import (
+    card,
+    choosing,
+    contradictions,
+    cost,
+    figure,
+    leaks_shown,
+    pilot,
+    protocol,
+)
 from recluster.report.explorer import Explorer
 from recluster.report.gains import as_html as gains_table
 from recluster.report.gains import gains
@@ -116,6 +125,10 @@ class Page:
         (claim,) = self.claims()
         scale = self.scales(claim)[-1]
         return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
+
+    def pilot(self) -> Html:
+        """Which settings of PC-X's pilot keep its rule, and which it takes."""
+        return Html(pilot.as_html(self.scale, self.store))
 
     def protocol(self, part: str) -> Figure | Html:
         """A part of the statistics over all methods, named in `protocol.PARTS`."""

@@ -25,7 +25,7 @@ from recluster.report.table import (
     standing,
     state_class,
 )
-from recluster.report.verdict import CALCULATED, Judged, Obtained, judge
+from recluster.report.verdict import CALCULATED, CHOSE, Judged, Obtained, judge
 from recluster.spec import SCALES
 from recluster.store import Store
 
@@ -89,7 +89,8 @@ class Scoreboard:
             f"{'is' if tested == 1 else 'are'} tested, <b>{tested - computed:,}</b> re-run as printed "
             f"and <b>{computed:,}</b> {CALCULATED}: {count['agrees']} agree, "
             f"{count['differs']} differ. {count[SMALLER]} more have a smaller run of ours, which is not "
-            f"yet a test; {count['not run']} wait for their runs. The rest is quoted from work that the "
+            f"yet a test; {count['not run']} wait for their runs; {count[CHOSE]} helped to choose our "
+            f"settings, and test nothing. The rest is quoted from work that the "
             f"papers compare with, or lost.</p></div>"
         )
 
@@ -129,7 +130,7 @@ class Scoreboard:
 
 def scoreboard(scale: str, store: Store) -> Scoreboard:
     """What all papers print, beside the records of a scale or of the largest smaller one with some."""
-    claims = [claim for claim in CLAIMS.values() if claim.paper in PAPERS]
+    claims = [claim for claim in CLAIMS.values() if claim.paper in PAPERS and not claim.ours]
     return Scoreboard(tuple(entry for claim in claims for entry in entries(claim, scale, store)))
 
 
