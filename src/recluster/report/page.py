@@ -22,6 +22,7 @@ from recluster.report import (
     figure,
     ladder,
     leaks_shown,
+    pilot,
     protocol,
 )
 from recluster.report.explorer import Explorer
@@ -146,6 +147,10 @@ class Page:
         (claim,) = self.claims()
         scale = self.scales(claim)[-1]
         return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
+
+    def pilot(self) -> Html:
+        """Which settings of PC-X's pilot keep its rule, and which it takes."""
+        return Html(pilot.as_html(self.scale, self.store))
 
     def protocol(self, part: str) -> Figure | Html:
         """A part of the statistics over all methods, named in `protocol.PARTS`."""
