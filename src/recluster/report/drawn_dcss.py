@@ -107,7 +107,7 @@ def vectors(found: Found, store: Store) -> Figure:
         layout="constrained",
     )
     for panels, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         for value, row in zip(*np.unique(arrays["sample_classes"], return_index=True), strict=True):
             q = arrays["sample_q"][row]
             panels[value].bar(range(len(q)), q)
@@ -120,7 +120,7 @@ def residuals(found: Found, store: Store) -> Figure:
     """Figure 8: histogram of the l1 distances of q from its one-hot vector, a panel a data set."""
     figure, axes = panels(len(found))
     for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        counts, edges = residual_histogram(store.arrays(records[0])["sample_q"], bins=40)
+        counts, edges = residual_histogram(store.precise(records[0])["sample_q"], bins=40)
         panel.stairs(counts, edges, fill=True)
         panel.set(title=dataset, xlabel="h, distance from one-hot", yscale="log")
     axes[0].set_ylabel("samples")

@@ -25,6 +25,9 @@ FRACTIONS = {
 OF_DATA = ("samples", "classes", "dimension", "major", "minor")
 """What a record says of its data alone, whatever the method and the seed."""
 
+DIGITS, LEAST = 8, 1e-12
+"""How many digits of a measured value count, and what is nought: processors differ beneath both."""
+
 
 def measure(record: Record, store: Store, metric: str, variant: Variant) -> float:
     """The metric's value in one record.
@@ -37,7 +40,12 @@ def measure(record: Record, store: Store, metric: str, variant: Variant) -> floa
         return record.scores[metric]
     one_of("metric", metric, [*record.scores, *MEASURES])
     key = (record.key, record.started, metric, *sorted(variant.items()))
-    return store.recall(key, lambda: float(MEASURES[metric](record, store, variant)))
+    return store.recall(key, lambda: rounded(float(MEASURES[metric](record, store, variant))))
+
+
+def rounded(value: float) -> float:
+    """What all processors agree on of a value that was computed in double precision."""
+    return float(f"{value:.{DIGITS}g}") if abs(value) > LEAST else 0.0
 
 
 def _curve(record: Record, *names: str) -> Array:
@@ -76,13 +84,13 @@ def _largest_rise(curve: Array) -> float:
 
 def _largest_q(record: Record, store: Store) -> Array:
     """The largest element of each q (n,) of the record's sample."""
-    largest: Array = store.arrays(record)["sample_q"].max(1)
+    largest: Array = store.precise(record)["sample_q"].max(1)
     return largest
 
 
 def _silhouette(record: Record, store: Store, name: str) -> float:
     """Mean silhouette of the true classes in a representation of the record's sample."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     return float(silhouette_score(arrays[name], arrays["sample_classes"]))
 
 
@@ -120,7 +128,7 @@ def _pairing_gain(record: Record) -> float:
 
 def _counterexamples(record: Record, store: Store, variant: Variant, statement: str) -> int:
     """How many samples or pairs contradict a statement of DCSS's appendix, among 1,000 q of the run."""
-    config, q = record.run["config"], store.arrays(record)["sample_q"][:1000]
+    config, q = record.run["config"], store.precise(record)["sample_q"][:1000]
     return counterexamples(q, config["similar"], config["dissimilar"])[statement]
 
 
@@ -166,7 +174,7 @@ def cluster_variances(record: Record, store: Store) -> tuple[float, float, float
 
     None where all samples are one cluster, which has no negatives.
     """
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     z, labels = arrays["sample_embedding"], arrays["labels"][arrays["sample"]]
     clusters = np.unique(labels)
     k = len(clusters)
@@ -292,7 +300,7 @@ def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> fl
 
 def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
     """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]]
     if len(np.unique(labels)) < 2:
         return 0.0
@@ -301,7 +309,7 @@ def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float
 
 def _central_purity(record: Record, store: Store, variant: Variant) -> float:
     """Share of the commonest class among the `central_classes` of a cluster, over clusters."""
-    central = central_classes(store.arrays(record)).values()
+    central = central_classes(store.precise(record)).values()
     return float(np.mean([np.bincount(classes).max() / len(classes) for classes in central]))
 
 
@@ -324,7 +332,7 @@ def _directions(arrays: Mapping[str, Array]) -> Array:
 
 def _class_contrast(record: Record, store: Store, variant: Variant) -> float:
     """Mean cosine between two samples of one class, less that between two of different classes."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     u, classes = _directions(arrays), arrays["sample_classes"]
     cosines, alike = u @ u.T, classes[:, None] == classes
     others = ~np.eye(len(u), dtype=bool)
@@ -333,7 +341,7 @@ def _class_contrast(record: Record, store: Store, variant: Variant) -> float:
 
 def _rank_one_share(record: Record, store: Store, variant: Variant) -> float:
     """Largest squared singular value over the sum of all, of a cluster's directions; over clusters."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     u, labels = _directions(arrays), arrays["labels"][arrays["sample"]]
     squares = [np.linalg.svd(u[labels == label], compute_uv=False) ** 2 for label in np.unique(labels)]
     return float(np.mean([values[0] / values.sum() for values in squares]))
@@ -343,7 +351,7 @@ def _of_classes(
     record: Record, store: Store, variant: Variant, measured: Callable[[Array, Array], float]
 ) -> float:
     """What the true classes say of the sample's embedding."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     if "sample_embedding" not in arrays:
         raise Unmeasured(f"{record.key} keeps no embedding: it is the data themselves")
     return measured(arrays["sample_embedding"], arrays["sample_classes"])
