@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch.nn.functional import mse_loss
@@ -25,7 +26,6 @@ from recluster.nets import autoencoder
 from recluster.parts import acai, pretraining
 from recluster.parts.precision import FULL, computed_in
 from recluster.run import environment
-from recluster.spec import Config
 
 SHAPE, WIDTHS, K = (1, 28, 28), (784, 500, 500, 2000, 10, 2000, 500, 500, 784), 10
 WARM_UP = 3  # epochs until all is recorded and at speed
@@ -42,12 +42,16 @@ NETWORK: Layers = [*pairwise(WIDTHS)]
 class Case:
     """A step: `passes` forward and backward through `layers`, and one forward through `clean`."""
 
-    config: Config
+    config: Any
     layers: Layers
     passes: int = 1
     clean: Layers
-    batch: int = 256
     steps: int = 20  # an epoch
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a step."""
+        return self.config.batch_size
 
 
 CASES = {
@@ -68,7 +72,6 @@ CASES = {
         layers=NETWORK,
         passes=K,  # one cluster after another
         clean=[],
-        batch=500,
         steps=2,
     ),
 }
@@ -76,7 +79,7 @@ CASES = {
 
 def of_ours(case: Case, device: str) -> Epoch:
     """The epoch of a run."""
-    x = torch.rand(case.steps * case.batch, *SHAPE, device=device)
+    x = torch.rand(case.steps * case.batch_size, *SHAPE, device=device)
     start = None if case.config.start is None else autoencoder("mlp", SHAPE, 10).state_dict()
     steps = computed_in(FULL, METHODS[case.config.method].fit(x, K, case.config, start))
     return lambda: [value.item() for value in next(steps).curves.values()]
@@ -86,7 +89,7 @@ def of_products(case: Case, device: str) -> Epoch:
     """Per layer: input times weight, and the two products of the backward pass, none for the input."""
 
     def made(layers: Layers) -> list[tuple[torch.Tensor, ...]]:
-        shapes = [((case.batch, a), (b, a), (case.batch, b)) for a, b in layers]
+        shapes = [((case.batch_size, a), (b, a), (case.batch_size, b)) for a, b in layers]
         return [tuple(torch.randn(shape, device=device) for shape in three) for three in shapes]
 
     trained, clean = made(case.layers), made(case.clean)
@@ -107,8 +110,8 @@ def of_products(case: Case, device: str) -> Epoch:
 
 def of_a_plain_loop(case: Case, device: str) -> Epoch:
     """As it is written most often."""
-    x = torch.rand(case.steps * case.batch, *SHAPE)
-    loader = DataLoader(TensorDataset(x), case.batch, shuffle=True)
+    x = torch.rand(case.steps * case.batch_size, *SHAPE)
+    loader = DataLoader(TensorDataset(x), case.batch_size, shuffle=True)
     model = autoencoder("mlp", SHAPE, 10).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
 
@@ -202,7 +205,8 @@ def main() -> None:
         if given.runs:
             side_by_side(given.runs, name, given.device)
     place = environment(given.device, FULL)
-    print(f"{place['processor']}, {place['threads']} threads, torch {place['torch']}")
+    names = ("processor", "instructions", "precision", "threads", "torch")
+    print(", ".join(f"{name} {place[name]}" for name in names))
 
 
 if __name__ == "__main__":
