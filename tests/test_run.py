@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from recluster.methods import METHODS, dcss, idec, kmeans, pcx
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import pretraining
+from recluster.parts.precision import FULL
 from recluster.run import checked, execute, missing, train
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Record, Store
@@ -153,6 +155,23 @@ def counted(monkeypatch: pytest.MonkeyPatch, method: str) -> list[int]:
 
 
 # --- the record ---------------------------------------------------------------------------------
+
+
+CPU = "processor\t: 0\nmodel name\t: A Model of 2 GHz: new\nflags\t\t: avx2\n\nmodel name\t: Another\n"
+
+
+def test_the_processor_is_named_by_its_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CPUINFO", tmp_path / "cpuinfo")
+    without = runner.processor()  # there is no such file
+    assert without == (platform.processor() or platform.machine()) != ""
+    runner.CPUINFO.write_text("processor\t: 0\nmodel name\t:\nFeatures\t: fp asimd\n")  # as Arm's is
+    assert runner.processor() == without
+    runner.CPUINFO.write_text(CPU)
+    assert runner.processor() == "A Model of 2 GHz: new"
+    place = runner.environment("cpu", FULL)
+    assert place["processor"] == "A Model of 2 GHz: new"
+    assert place["instructions"] == torch.backends.cpu.get_cpu_capability()
+    assert (place["precision"], place["threads"]) == (FULL, torch.get_num_threads())
 
 
 def test_a_run_on_the_digits_leaves_a_whole_record(store, all_digits, wide):
