@@ -12,7 +12,8 @@ from recluster.methods import ulhe
 from recluster.papers import dynae as dynae_page
 from recluster.papers.claim import Cell
 from recluster.papers.suite import methods
-from recluster.papers.ulhe import CLAIMS, MODELS, PRINTED, setting
+from recluster.papers.ulhe import CLAIMS, setting
+from recluster.papers.ulhe_runs import MODELS, PRINTED
 from recluster.report.measures import measure
 from recluster.spec import Run
 from recluster.store import FINISHED, Record, Store

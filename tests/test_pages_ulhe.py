@@ -12,7 +12,8 @@ import torch
 from recluster.methods import ulhe
 from recluster.papers import CLAIMS
 from recluster.papers.calculated import ulhe as calculated
-from recluster.papers.ulhe import FULL, PRINTED_WEIGHTS, SETTINGS, setting
+from recluster.papers.ulhe import SETTINGS, setting
+from recluster.papers.ulhe_runs import FULL, PRINTED_WEIGHTS
 from recluster.parts.hypersphere import energy
 from recluster.report import drawn_ulhe
 from recluster.report.toys import ulhe as toy

@@ -13,7 +13,7 @@ from recluster.papers import CLAIMS
 from recluster.parts import pretraining
 from recluster.report import open_page
 from recluster.report.card import hours
-from recluster.report.figure import DRAWERS, tiles
+from recluster.report.figure import DRAWERS, WHOLE, tiles
 from recluster.report.page import Html, departures
 from recluster.report.toys import TOYS
 from recluster.spec import InputError
@@ -191,7 +191,7 @@ def test_tiles_show_every_exemplar(count):
 
 
 def test_every_drawer_serves_a_claim():
-    assert set(DRAWERS) == {claim.drawing for claim in CLAIMS.values() if claim.drawing}
+    assert {*DRAWERS, *WHOLE} == {claim.drawing for claim in CLAIMS.values() if claim.drawing}
 
 
 @pytest.mark.parametrize("paper", TOYS)

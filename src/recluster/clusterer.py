@@ -65,7 +65,8 @@ class Clusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
         history = []
         for step in self._shown(train(data, k, config, self._seed())):
             curves = {name: float(value) for name, value in step.curves.items()}
-            history.append({"phase": step.phase, "epoch": step.epoch, **curves})
+            if curves:  # none of a start, before the first epoch
+                history.append({"phase": step.phase, "epoch": step.epoch, **curves})
         self._fitted_config, self._shape, self._step = config, tuple(data.shape[1:]), step
         self.history_: list[dict[str, Any]] = history
         self.n_iter_: int = step.epoch

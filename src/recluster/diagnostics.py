@@ -150,7 +150,9 @@ def angles(model: nn.Module, x: Tensor, y: ArrayLike | Tensor) -> dict[str, floa
     neither agree nor disagree.
     """
     learner = learner_of(model)
-    doubtful = in_batches(model.conflicted, x, model) if isinstance(model, dynae.Model) else None
+    doubtful = None
+    if isinstance(model, dynae.Model) and model.dynamic:
+        doubtful = in_batches(model.conflicted, x, model)
     found = (feature_randomness(learner, x, y, doubtful), feature_drift(learner, x, doubtful))
     return {name: 0.0 if isnan(one) else one for name, one in zip(ANGLES, found, strict=True)}
 
@@ -225,7 +227,7 @@ def learner_of(model: nn.Module) -> Learner:
         decoder=network.decoder,
         centroids=model.centroids,
         latent="divergence" if isinstance(model, idec.Model) else "distance",
-        images=model.images if isinstance(model, dynae.Model) else None,
+        images=model.images if isinstance(model, dynae.Model) and model.dynamic else None,
     )
 
 

@@ -42,7 +42,7 @@ from recluster.parts.resuming import Course, State, on_course
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
 
-SCORED_EPOCHS = 20  # the run is scored at about this many epochs, for curves of scores
+EARLY = 10  # epochs that are all scored; later ones lie a tenth of their number apart
 SAMPLE = 2000  # rows whose embedding a record keeps
 CACHE = Path.home() / ".cache" / "recluster" / "weights"
 SEEN = ("seconds", "scores", "curves", "scored", "resumed")  # what a checkpoint keeps of an `Observer`
@@ -332,7 +332,7 @@ class Observer:
             for name, value in curves.items():
                 self.curves.setdefault(name, []).append(value)
             self.last = step
-            if step.assign is not None and step.epoch % max(1, step.epochs // SCORED_EPOCHS) == 0:
+            if step.assign is not None and step.epoch in self.due(step.epochs):
                 self.score(step)
             yield step
         self.score_last()
@@ -370,6 +370,11 @@ class Observer:
             self.arrays["labels"] = seen["labels"].numpy()
         self.resumed += 1
 
+    def due(self, epochs: int) -> set[int]:
+        """Which of so many epochs are still to be scored."""
+        last = self.scored.get("epoch", [-1])[-1]
+        return {epoch for epoch in scored_epochs(epochs) if epoch > last}
+
     def score(self, step: Step) -> None:
         """Score the step's assignment: the one place where labels are read."""
         labels = step.labels(self.x).cpu().numpy()
@@ -406,6 +411,15 @@ class Observer:
             self.arrays[f"sample_{name}"] = view(sample).cpu().numpy()
         if step.exemplars is not None:
             self.arrays["exemplars"] = step.exemplars().cpu().numpy().astype(np.float16)
+
+
+@cache
+def scored_epochs(epochs: int) -> tuple[int, ...]:
+    """The epochs after which a run of so many is scored: its start, 0, then often early, rarer later."""
+    chosen = [0]
+    while (following := chosen[-1] + max(1, chosen[-1] // EARLY)) <= epochs:
+        chosen.append(following)
+    return tuple(chosen)
 
 
 def diagnosed(run: Run) -> bool:

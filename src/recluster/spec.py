@@ -139,7 +139,8 @@ class Step:
 
     Attributes:
         phase: "pretraining" or "clustering".
-        epoch: number of this epoch in its phase, from 1.
+        epoch: number of this epoch in its phase, from 1; 0 for clusters before any training, of which
+            there are no curves.
         epochs: how many epochs the phase has at most.
         curves: name to the epoch's mean, as 0-dimensional tensors on the training device.
         modules: the trained modules by name, for observers and for the weights' cache.

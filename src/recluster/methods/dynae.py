@@ -13,7 +13,7 @@ doubt; they drop whenever the doubtful cease to become fewer, until nobody is le
     sigma(x)       nearest         (b, d)    the centroid of each sample's cluster
     g(sigma(x))    images[hard]    (b, ...)  its image, constant between two updates
     h_1, h_2       --              (b,)      the two largest q, eq. (5)
-    beta_1, _2     thresholds      (2,)      least h_1, least h_1 - h_2
+    beta_1, _2     thresholds      (2,)      least h_1, least h_1 - h_2; the curve is beta_1
     S bar          doubtful        (b,)      the conflicted samples, eq. (8); the others are S
     tau            "conflicted"    --        their share, eq. (11)
     gamma          --              --        weight of L_2, Section 5.2.4
@@ -33,14 +33,24 @@ Departures from the paper, and choices where it is silent or contradicts itself:
    The two readings are `target="decoded centroid"` and `target="neighbour"`, with mu from k-means.
 5. Both thresholds drop by the same, 0.3 of the first kappa over K (Section 4.2.1), so that beta_2 is
    half of beta_1, eq. (10), at the start only. kappa = 0.3 K need be no integer from 1 to K.
-6. The conflicted are counted every 140 steps, as in the official code (not printed), and once before
-   the first. Where a count would both stop training and drop the thresholds, training stops.
+6. The conflicted are counted every 140 steps, and the count before the first is all samples, both as in
+   the official code (not printed): they must all be in doubt for the first count to drop the
+   thresholds. Where a count would both stop training and drop the thresholds, training stops.
 7. (12) is as printed. The official code also draws conflicted samples to their own embedding without
    augmentation: `consistency=True`.
 8. Batches are shuffled, k-means takes the best of 20 restarts, and the ranges of the augmentation are
    those of the official code (none is printed). Samples that are no images are not augmented.
-9. A gradient longer than 100 is cut to that length. On images in [0, 1] its length is about 1 at
-   gamma = 1; on data of a thousand times that scale plain gradient descent would diverge.
+9. Gradients longer than `longest_gradient` are cut to it (not printed). On images in [0, 1] their
+   length is about 1 at gamma = 1; on data of a thousand times that scale plain descent would diverge.
+10. A gamma above one is divided out of the whole loss. At a fixed rate of plain gradient descent it
+    would lengthen the step as well, and Section 5.2.4 would test that instead of the balance.
+11. `dynamic=False` is the ablation DC* of Section 5.2.3, "joint embedded K-Means and reconstruction":
+    nobody is in doubt, so that (12) draws every sample, and every sample is reconstructed. Nothing is
+    then updated, and only `steps` ends it.
+12. The default start has no critic (lambda = 0 in eq. (6), where the paper takes ACAI's 1/2), and the
+    official code's initial weights. In that code the critic never learns, and on a trained autoencoder
+    with a trained critic the slope of the deception is 3 % of that of the reconstruction, at nearly
+    three times the cost of a step.
 """
 
 from __future__ import annotations
@@ -67,7 +77,6 @@ from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 TARGETS = ("decoded neighbour", "neighbour", "decoded centroid")
-LONGEST = 100.0  # departure 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +84,15 @@ class Config(spec.Config):
     """Hyper-parameters of DynAE, as printed in Section 5.1.3 unless said otherwise."""
 
     method: ClassVar[str] = "dynae"
-    start: Start | None = field(default_factory=acai.Config)
+    start: Start | None = field(
+        default_factory=lambda: acai.Config(deception_weight=0.0, initialisation="fan-in")
+    )  # see departure 12
     steps: int = 100_000  # MaxIter
     batch_size: int = 256
     learning_rate: float = 1e-3
     momentum: float = 0.9
     tolerance: float = 0.01  # tol: stop when fewer than this share are conflicted
+    dynamic: bool = True  # False is the ablation DC*, see departure 11
     confidence: float = 0.3  # kappa over K
     drop: float = 0.3  # nabla kappa over the first kappa
     clustering_weight: float = 1.0  # gamma, eq. (14) and Section 5.2.4
@@ -89,10 +101,11 @@ class Config(spec.Config):
     consistency: bool = False  # not in the paper, see departure 7
     rotation: float = 10.0  # degrees either way: not printed, see departure 8
     shift: float = 0.1  # of height and width either way: not printed, see departure 8
+    longest_gradient: float = 100.0  # not printed, see departure 9
 
     def __post_init__(self) -> None:
         one_of("target", self.target, TARGETS)
-        positive(self, "steps", "batch_size", "learning_rate", "refresh")
+        positive(self, "steps", "batch_size", "learning_rate", "refresh", "longest_gradient")
         fraction(self, "momentum", "tolerance", "confidence", "drop", "shift")
         not_negative(self, "clustering_weight", "rotation")
         if not isinstance(self.start, Start):
@@ -123,6 +136,12 @@ def construction_loss(x: Tensor, outputs: Tensor, images: Tensor, doubtful: Tens
     return mean_error(torch.where(chosen, x, images), outputs)
 
 
+def clustering_loss(z: Tensor, nearest: Tensor, doubtful: Tensor, own: Tensor | None = None) -> Tensor:
+    """L_2, eq. (12): z (b, d) to `nearest` (b, d); the `doubtful` (b,) nowhere, or to `own` (b, d)."""
+    own = z.detach() if own is None else own
+    return (z - torch.where(doubtful[:, None], own, nearest)).square().mean()
+
+
 def initial_thresholds(kappa: float, k: int) -> Tensor:
     """Beta_1 and beta_2 (2,) of eq. (10)."""
     return torch.tensor([kappa / k, kappa / k / 2])
@@ -133,13 +152,11 @@ def dropped(thresholds: Tensor, nabla_kappa: float, k: int) -> Tensor:
     return thresholds - nabla_kappa / k
 
 
-def clustering_loss(z: Tensor, nearest: Tensor, doubtful: Tensor) -> Tensor:
-    """L_2, eq. (12): z (b, d) to its centroid (b, d), but nothing for the `doubtful` (b,)."""
-    return (z - nearest).square().masked_fill(doubtful[:, None], 0).mean()
-
-
 class Model(nn.Module):
-    """The autoencoder; the centroids, their images and the thresholds, constant between updates."""
+    """The autoencoder; the centroids, their images and the thresholds, constant between updates.
+
+    Thresholds of zero doubt nobody.
+    """
 
     centroids: Tensor
     images: Tensor
@@ -148,7 +165,8 @@ class Model(nn.Module):
     def __init__(self, network: Autoencoder, x: Tensor, k: int, config: Config) -> None:
         super().__init__()
         self.autoencoder = network
-        thresholds = initial_thresholds(config.confidence * k, k)
+        self.dynamic = config.dynamic
+        thresholds = initial_thresholds(config.confidence * k if config.dynamic else 0.0, k)
         self.register_buffer("thresholds", thresholds.to(x.device))
         centroids, images = centres(network, x, k, config.target)
         self.register_buffer("centroids", centroids)
@@ -161,6 +179,10 @@ class Model(nn.Module):
     def conflicted(self, x: Tensor) -> Tensor:
         """Which of x (b, ...) are conflicted now, as booleans (b,)."""
         return conflicted(self.assign(x), self.thresholds)
+
+    def unsure(self, x: Tensor) -> int:
+        """How many of all x (n, ...) are conflicted now."""
+        return int(in_batches(self.conflicted, x, self).sum())
 
 
 def centres(network: Autoencoder, x: Tensor, k: int, target: str) -> tuple[Tensor, Tensor]:
@@ -180,11 +202,11 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     network = pretrained(config, x, start)
     model = Model(network, x, k, config)
     weights = list(network.parameters())
-    optimiser = torch.optim.SGD(weights, lr=config.learning_rate, momentum=config.momentum)
+    optimiser = torch.optim.SGD(weights, config.learning_rate, config.momentum, fused=True)
     means = Means()
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
-    before, converged = in_batches(model.conflicted, x, model).sum(), False
+    before, converged = torch.tensor(len(x)), False
 
     @captured
     def learn(rows: Tensor) -> dict[str, Tensor]:
@@ -193,22 +215,28 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
         soft = student_t(clean, model.centroids)
         hard = soft.argmax(1)
         doubtful = conflicted(soft, model.thresholds)
+        rebuilt = doubtful if config.dynamic else torch.ones_like(doubtful)
         z = network.encoder(augmented(batch, config.rotation, config.shift))
-        construction = construction_loss(batch, network.decoder(z), model.images[hard], doubtful)
-        clustering = clustering_loss(z, model.centroids[hard], doubtful)
-        if config.consistency:
-            clustering = clustering + clustering_loss(z, clean, ~doubtful)
+        construction = construction_loss(batch, network.decoder(z), model.images[hard], rebuilt)
+        own = clean if config.consistency else None
+        clustering = clustering_loss(z, model.centroids[hard], doubtful, own)
+        loss = construction + config.clustering_weight * clustering  # eq. (14)
         optimiser.zero_grad()
-        (construction + config.clustering_weight * clustering).backward()  # eq. (14)
-        nn.utils.clip_grad_norm_(weights, LONGEST)
+        (loss / max(1.0, config.clustering_weight)).backward()  # departure 10
+        nn.utils.clip_grad_norm_(weights, config.longest_gradient)
         optimiser.step()
-        tau = doubtful.to(x.dtype).mean()  # eq. (11)
-        return {"construction": construction, "clustering": clustering, "conflicted": tau}
+        return {
+            "construction": construction,
+            "clustering": clustering,
+            "conflicted": doubtful.to(x.dtype).mean(),  # eq. (11)
+            "threshold": model.thresholds[0],
+        }
 
+    yield observed(model, 0, epochs, {})
     for epoch in resumable(range(1, epochs + 1), model, optimiser, before):
         for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
-            if step > 0 and step % config.refresh == 0:
-                now = int(in_batches(model.conflicted, x, model).sum())
+            if config.dynamic and step > 0 and step % config.refresh == 0:
+                now = model.unsure(x)
                 converged = now < config.tolerance * len(x)
                 if not converged and now >= int(before):
                     update(model, x, k, config)

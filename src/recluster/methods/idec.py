@@ -107,6 +107,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
         optimiser.step()
         return losses
 
+    yield observed(model, 0, epochs, {})
     for epoch in resumable(range(1, epochs + 1), model, optimiser, labels, target):
         for step, rows in enumerate(shuffled(x, config.batch_size), (epoch - 1) * length):
             if step % config.refresh == 0:

@@ -25,19 +25,28 @@ Departures from the paper, and choices where it is silent:
 2. The diagonal of eq. (11), 1/0, counts as 0, as the text has it; so do clusters without samples in the
    batch. No other 1 - m_i.m_j counts as less than 1e-4.
 3. Eq. (12) takes u for z, for which alone it has a lower bound (its proof assumes |z| = 1), and a mean
-   over a cluster's pairs. The printed sum, `compactness="sum"`, outweighs eq. (4) some hundredfold at
-   batch 256; at the printed rate it overflows on small digits, and ends in one cluster where gradients
-   are cut.
+   over a cluster's pairs. With R the length of a cluster's mean direction that is 1 - R^2, while eq. (4)
+   is 1 - R once the centroid has come to point along it: nearly the same twice, so that lambda_2 does
+   almost nothing, and neither Table 3's axis of lambda_2 nor the gain of Model 3 can appear. The printed
+   sum, `compactness="sum"`, outweighs eq. (4) some hundredfold at batch 256; at the printed rate it
+   overflows on small digits, and ends in one cluster where gradients are cut.
 4. "Iteration" in Algorithm 1 is an epoch (Section 4.2 re-weights 300 iterations "every 100 epochs"):
-   lines 7 and 8 take all samples, line 9 goes through them in batches.
+   lines 7 and 8 take all samples, line 9 goes through them in batches. That makes 300 n / b steps of
+   line 9, and every loss acts to its end: without eq. (11) all clusters can fall to one point. The
+   other reading, `iteration="batch"`, takes 300 steps in all: lines 7 and 8, with b for N, take each
+   mini-batch, as Section 3.2 has it ("current samples in the mini-batch"), and all samples only as a
+   stage begins. Eq. (14) then asks for the batch's samples alone.
 5. Self-paced learning is not defined. Here the samples of each cluster are ranked by cosine to its
    centroid as a stage begins; its first third, two thirds, then all are trained on. A common ranking
    could leave whole clusters out.
-6. Eq. (14) stops only in the last stage, or the hard samples might never enter, and never after the
-   first epoch, when nothing can have changed.
+6. Eq. (14) stops only in the last stage, or the hard samples might never enter, and not in its first
+   epoch: labels are compared before they are learnt from, so that what has changed tells of the epoch
+   before.
 7. k-means by cosine takes the best of 20 starts drawn as k-means++ does (not printed); a cluster
    without samples keeps its centroid.
 8. lambda_0 stays on in Models 1 to 3 (not said).
+9. `rotation` and `shift` let the encoder learn from images that are turned and moved at random, as
+   many of Table 1's rows do. The paper does not speak of it, and by default nothing is.
 """
 
 from __future__ import annotations
@@ -53,10 +62,11 @@ from torch.nn.functional import one_hot
 
 from recluster import spec
 from recluster.parts import normed
+from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, in_batches, shuffled
 from recluster.parts.capture import captured
 from recluster.parts.hypersphere import (
-    energy,
+    CLOSEST,
     gathered,
     most_similar,
     redirected,
@@ -84,23 +94,28 @@ class Config(spec.Config):
     uniformity_weight: float = 0.08  # lambda_1; 0 in Models 1 and 3 of Table 2
     compactness_weight: float = 0.40  # lambda_2; 0 in Models 1 and 2 of Table 2
     compactness: Literal["pair mean", "sum"] = "pair mean"  # "sum" is printed, see departure 3
+    iteration: Literal["epoch", "batch"] = "epoch"  # what `epochs` counts, see departure 4
     stages: int = 3  # of the self-paced schedule, 100 epochs each; see departure 5
     tolerance: float = 0.001  # eta, eq. (14)
     restarts: int = RESTARTS  # not printed, see departure 7
     longest_gradient: float = 100.0  # not printed, see departure 1
+    rotation: float = 0.0  # degrees either way: not in the paper, see departure 9
+    shift: float = 0.0  # of height and width either way: not in the paper, see departure 9
 
     def __post_init__(self) -> None:
         one_of("compactness", self.compactness, ("pair mean", "sum"))
+        one_of("iteration", self.iteration, ("epoch", "batch"))
         positive(self, "epochs", "batch_size", "learning_rate", "stages", "restarts", "longest_gradient")
-        fraction(self, "momentum", "tolerance")
-        not_negative(self, "norm_weight", "uniformity_weight", "compactness_weight")
+        fraction(self, "momentum", "tolerance", "shift")
+        not_negative(self, "norm_weight", "uniformity_weight", "compactness_weight", "rotation")
         if not isinstance(self.start, Start):
             raise InputError(f"ulhe starts from an autoencoder's pretraining, not {self.start!r}")
 
     def shortened(self) -> Self:
-        """One epoch for each stage, from a shortened pretraining."""
+        """One epoch or two batches for each stage, from a shortened pretraining."""
         start = self.start.shortened() if self.start else None
-        return replace(self, start=start, epochs=self.stages, batch_size=32, restarts=2)
+        epochs = self.stages if self.iteration == "epoch" else 2 * self.stages
+        return replace(self, start=start, epochs=epochs, batch_size=32, restarts=2)
 
 
 def clustering_loss(u: Tensor, nearest: Tensor) -> Tensor:
@@ -116,12 +131,11 @@ def moved(centroids: Tensor, u: Tensor, labels: Tensor) -> Tensor:
 
 
 def uniformity_loss(u: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Sum of 1 / (1 - m_i.m_j) over i != j for the directions of a batch's clusters, eq. (11).
-
-    Every pair stands there twice and without the 2 of eq. (10), so it is four times the energy.
-    """
+    """Sum of 1 / (1 - m_i.m_j) over i != j for the directions of a batch's clusters, eq. (11)."""
     sums, sizes = gathered(u, labels, k)
-    return 4 * energy(unit(sums), sizes > 0)
+    m, present = unit(sums), sizes > 0
+    pairs = (present[:, None] & present).fill_diagonal_(False)  # departure 2
+    return torch.where(pairs, 1 / (1 - m @ m.T).clamp_min(CLOSEST), 0).sum()
 
 
 def compactness_loss(u: Tensor, labels: Tensor, k: int, reduction: str) -> Tensor:
@@ -181,7 +195,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
 
     @captured
     def learn(rows: Tensor) -> dict[str, Tensor]:
-        z, own = model.encoder(x[rows]), labels[rows]
+        z, own = model.encoder(augmented(x[rows], config.rotation, config.shift)), labels[rows]
         u = unit(z)
         losses = {
             "clustering": clustering_loss(u, model.centroids[own]),
@@ -196,18 +210,20 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
         return losses
 
     for epoch in resumable(range(1, config.epochs + 1), model, optimiser, labels, chosen):
-        u = in_batches(model.directions, x, model)
-        before = labels.clone()
-        labels.copy_(most_similar(u, model.centroids))  # line 7
-        model.centroids.copy_(moved(model.centroids, u, labels))  # line 8
         earlier, stage = (ceil(e * config.stages / config.epochs) for e in (epoch - 1, epoch))
+        batches = None if config.iteration == "epoch" else 1
+        at_once = batches is None or stage > earlier
+        if at_once:
+            u, changed = assigned(model, x, labels, slice(None))
         if stage > earlier:  # departure 5
             closeness = (u * model.centroids[labels]).sum(1)
             easy = easiest(closeness, labels, k, stage, config.stages)
             chosen.resize_(len(easy)).copy_(easy)
-        for picked in shuffled(chosen, config.batch_size):  # line 9
-            means.add(learn(chosen[picked]), len(picked))
-        changed = change(before, labels)
+        for picked in shuffled(chosen, config.batch_size)[:batches]:
+            rows = chosen[picked]
+            if not at_once:
+                u, changed = assigned(model, x, labels, rows)
+            means.add(learn(rows), len(rows))  # line 9
         yield Step(
             phase="clustering",
             epoch=epoch,
@@ -217,5 +233,13 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             embed=lambda x: in_batches(model.encoder, x, model),
             assign=lambda x: in_batches(model.assign, x, model),
         )
-        if stage == config.stages and epoch > 1 and changed.item() < config.tolerance:
-            return  # lines 10 and 11
+        if earlier == config.stages and changed.item() < config.tolerance:
+            return  # lines 10 and 11, departure 6
+
+
+def assigned(model: Model, x: Tensor, labels: Tensor, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
+    """Lines 7 and 8 for these rows of x (n, ...) and labels (n,): their u, and how many changed."""
+    u, before = in_batches(model.directions, x[rows], model), labels[rows].clone()
+    labels[rows] = most_similar(u, model.centroids)
+    model.centroids.copy_(moved(model.centroids, u, labels[rows]))
+    return u, change(before, labels[rows])

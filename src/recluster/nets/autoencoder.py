@@ -24,3 +24,13 @@ def glorot(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def fan_in(module: nn.Module) -> None:
+    """Weights uniform within one over the root of a layer's inputs, and zero biases."""
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        outputs = int(isinstance(module, nn.ConvTranspose2d))  # the weights' axis of outputs
+        limit = module.weight.select(outputs, 0).numel() ** -0.5
+        nn.init.uniform_(module.weight, -limit, limit)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -13,6 +13,8 @@ from recluster.papers.across import Across
 from recluster.spec import SCALES, Config, InputError, Run, check_scale
 
 SEEDS = MappingProxyType({"smoke": 1, "laptop": 3, "paper": 5})
+NOWHERE = "in no paper"
+"""Where a claim of ours stands: a comparison, or the search for a cause."""
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 Plan = Mapping[str, Mapping[str, Config]]
@@ -125,6 +127,11 @@ class Claim:
     def paper(self) -> str:
         """The paper's short name."""
         return self.id.partition(".")[0]
+
+    @property
+    def ours(self) -> bool:
+        """Whether no paper makes it."""
+        return self.where == NOWHERE
 
     def planned(self, scale: str) -> Iterator[tuple[str, str, Config]]:
         """(row, data set, config) of everything that the scale runs."""

@@ -5,7 +5,7 @@ prints, and where it prints nothing, DCSS.
 """
 
 from recluster.papers import dcss, dynae, pcx, ulhe
-from recluster.papers.claim import Cell, Claim
+from recluster.papers.claim import NOWHERE, Cell, Claim
 from recluster.papers.suite import DATASETS, methods
 from recluster.spec import Config
 
@@ -53,7 +53,7 @@ def compared(scale: str, dataset: str) -> dict[str, Config]:
 METHODS_COMPARED = Claim(
     id="comparison.methods",
     title="Every method on the same data",
-    where="in no paper",
+    where=NOWHERE,
     cells=tuple(cell for name in methods("paper") for cell in cells(name)),
     plan={scale: {data: compared(scale, data) for data in names} for scale, names in DATASETS.items()},
     needs={"AE + FINCH": "needs 20,000 samples or fewer"},

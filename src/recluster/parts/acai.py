@@ -31,6 +31,10 @@ Departures from the paper, and choices where it is silent:
 6. Autoencoder and critic take their steps from the same mixtures; the order is not printed.
 7. The ranges of the augmentation are not printed. Ours are those of DynAE's own code: 10 degrees and a
    tenth of the side either way. Samples that are no images are not augmented.
+8. How weights start is not printed: Glorot's uniform, or `initialisation="fan-in"`, uniform within one
+   over the root of a layer's inputs, as in DynAE's own code.
+9. With `deception_weight=0` there is no critic, and nothing is mixed: the autoencoder never hears of
+   them. It is then a plain autoencoder of augmented samples.
 """
 
 from __future__ import annotations
@@ -38,14 +42,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recluster import spec
 from recluster.nets import NETWORKS, autoencoder
-from recluster.nets.autoencoder import Autoencoder
+from recluster.nets.autoencoder import Autoencoder, fan_in
 from recluster.nets.critic import Critic
 from recluster.parts.augmentation import augmented
 from recluster.parts.batches import Means, adam, in_batches, shuffled
@@ -70,11 +74,13 @@ class Config(spec.Config):
     )
     rotation: float = 10.0  # degrees either way: not printed, see departure 7
     shift: float = 0.1  # of height and width either way: not printed, see departure 7
+    initialisation: Literal["glorot", "fan-in"] = "glorot"  # not printed, see departure 8
 
     def __post_init__(self) -> None:
         if self.start is not None:
             raise InputError(f"acai starts from random weights, not from {self.start!r}")
         one_of("network", self.network, NETWORKS)
+        one_of("initialisation", self.initialisation, ("glorot", "fan-in"))
         positive(self, "embedding_size", "steps", "batch_size", "learning_rate")
         fraction(self, "shift")
         not_negative(self, "deception_weight", "rotation")
@@ -85,7 +91,8 @@ class Config(spec.Config):
 
     def autoencoder(self, shape: tuple[int, ...]) -> Autoencoder:
         """A fresh one for samples of this `shape`."""
-        return autoencoder(self.network, shape, self.embedding_size)
+        model = autoencoder(self.network, shape, self.embedding_size)
+        return model.apply(fan_in) if self.initialisation == "fan-in" else model
 
 
 def mixed(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
@@ -108,9 +115,10 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     """Train an autoencoder and its critic on x (n, ...); `k` is not used. Yields once an epoch."""
     shape = tuple(x.shape[1:])
     model = config.autoencoder(shape).to(x.device)
-    critic = Critic(config.autoencoder(shape).encoder).to(x.device)
-    optimiser = adam(model.parameters(), config.learning_rate)
-    critic_optimiser = adam(critic.parameters(), config.learning_rate)
+    modules: dict[str, nn.Module] = {"autoencoder": model}
+    if config.deception_weight:
+        modules["critic"] = Critic(config.autoencoder(shape).encoder).to(x.device)
+    optimisers = [adam(one.parameters(), config.learning_rate) for one in modules.values()]
     means = Means()
     length = ceil(len(x) / config.batch_size)
     epochs = ceil(config.steps / length)
@@ -118,28 +126,18 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
     @captured
     def learn(rows: Tensor) -> dict[str, Tensor]:
         batch = augmented(x[rows], config.rotation, config.shift)
-        alpha, gamma = torch.rand(2, len(rows), device=x.device)
-        alpha = alpha / 2  # departure 2
-        z = model.encoder(batch)
-        reconstruction = model.decoder(z)
-        mixture = model.decoder(mixed(z, z.roll(1, 0), alpha))
-        losses = {
-            "reconstruction": summed_error(batch, reconstruction),
-            "deception": deception(critic(mixture)),
-        }
-        loss = losses["reconstruction"] + config.deception_weight * losses["deception"]  # eq. (6)
-        optimiser.zero_grad()
-        loss.backward(inputs=list(model.parameters()))  # the critic does not learn to be deceived
-        optimiser.step()
-        unmixed = critic(mixed(batch, reconstruction.detach(), gamma))
-        losses["critic"] = critic_error(critic(mixture.detach()), alpha, unmixed)  # eq. (7)
-        critic_optimiser.zero_grad()
-        losses["critic"].backward()
-        critic_optimiser.step()
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        if config.deception_weight:
+            losses = adversarial(model, modules["critic"], batch, config.deception_weight)
+        else:
+            losses = {"reconstruction": summed_error(batch, model(batch))}
+            losses["reconstruction"].backward()
+        for optimiser in optimisers:
+            optimiser.step()
         return losses
 
-    changing = model, critic, optimiser, critic_optimiser
-    for epoch in resumable(range(1, epochs + 1), *changing):
+    for epoch in resumable(range(1, epochs + 1), *modules.values(), *optimisers):
         for rows in shuffled(x, config.batch_size)[: config.steps - (epoch - 1) * length]:
             means.add(learn(rows), len(rows))
         yield Step(
@@ -147,6 +145,27 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             epoch=epoch,
             epochs=epochs,
             curves=means.take(),
-            modules={"autoencoder": model, "critic": critic},
+            modules=modules,
             embed=lambda x: in_batches(model.encoder, x, model),
         )
+
+
+def adversarial(
+    model: Autoencoder, critic: nn.Module, batch: Tensor, deception_weight: float
+) -> dict[str, Tensor]:
+    """Slopes of eq. (6) for the autoencoder and of eq. (7) for the critic, on a batch x (b, ...)."""
+    alpha, gamma = torch.rand(2, len(batch), device=batch.device)
+    alpha = alpha / 2  # departure 2
+    z = model.encoder(batch)
+    reconstruction = model.decoder(z)
+    believed = critic(model.decoder(mixed(z, z.roll(1, 0), alpha)))
+    unmixed = critic(mixed(batch, reconstruction.detach(), gamma))
+    losses = {
+        "reconstruction": summed_error(batch, reconstruction),
+        "deception": deception(believed),
+        "critic": critic_error(believed, alpha, unmixed),
+    }
+    loss = losses["reconstruction"] + deception_weight * losses["deception"]  # eq. (6)
+    loss.backward(inputs=list(model.parameters()), retain_graph=True)  # the critic does not learn of it
+    losses["critic"].backward(inputs=list(critic.parameters()))
+    return losses

@@ -12,15 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recluster.papers.claim import Claim
-from recluster.papers.ulhe import (
-    ABLATION,
-    HYPERSPHERE,
-    PRINTED_WEIGHTS,
-    SETTINGS,
-    STATEMENTS_3,
-    TABLE_2,
-    TABLE_3,
-)
+from recluster.papers.ulhe import HYPERSPHERE, SETTINGS, STATEMENTS_3, TABLE_2, TABLE_3
+from recluster.papers.ulhe_runs import ABLATION, MODELS, PRINTED_WEIGHTS
 from recluster.report.verdict import best_scale, records_of
 from recluster.store import Array, Record, Store
 
@@ -47,8 +40,9 @@ def weights(found: Found, store: Store) -> Figure:
             tables.append((f"{title}, ours, {dataset} ({len(own)} of {len(SETTINGS)} settings)", values))
     lines = len(tables) // 2
     figure, axes = _panels(lines, 2, (7.6, 3.0 * lines))
+    every = [value for _, values in tables for value in values.values()]
     for panel, (title, values) in zip(axes.flat, tables, strict=True):
-        _heat(panel, title, _squared(values))
+        _heat(panel, title, _squared(values), vmin=min(every), vmax=max(every))
     return figure
 
 
@@ -61,11 +55,11 @@ def _squared(values: Mapping[str, float]) -> Array:
     return square
 
 
-def _heat(panel: Axes, title: str, square: Array, form: str = ".4f") -> None:
+def _heat(panel: Axes, title: str, square: Array, form: str = ".4f", **ends: float) -> None:
     columns, rows = ([f"{weight:.2f}" for weight in axis] for axis in WEIGHTS)
     sns.heatmap(
         square, ax=panel, annot=True, fmt=form, annot_kws={"size": 8}, cmap="viridis", cbar=False,
-        linewidths=1, xticklabels=columns, yticklabels=rows,
+        linewidths=1, xticklabels=columns, yticklabels=rows, **ends,
     )  # fmt: skip
     panel.set_facecolor("0.93")
     for row, column in zip(*np.isnan(square).nonzero(), strict=True):
@@ -114,11 +108,11 @@ def _without(found: Found, dataset: str, name: str, store: Store) -> dict[str, f
 
 def ablation(found: Found, store: Store) -> Figure:
     """Table 2 as dots: the printed means and deviations, and all our seeds."""
-    rows = list(dict.fromkeys(cell.row for cell in TABLE_2.cells))
+    rows = list(MODELS)
     datasets = _datasets(found)
     figure, axes = _panels(1, 2, (7.6, 3.2))
     for panel, (name, title) in zip(axes.flat, SCORES.items(), strict=True):
-        cells = [cell for cell in TABLE_2.cells if cell.metric == name]
+        cells = [c for c in TABLE_2.cells if c.metric == name and c.row in rows]
         panel.errorbar(
             range(len(cells)), [c.printed or 0 for c in cells], [c.printed_std or 0 for c in cells],
             fmt="o", color="0.25", mfc="w", capsize=2, label="printed, mnist",

@@ -18,7 +18,15 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from recluster.papers.claim import Claim
-from recluster.report import drawn_dcss, drawn_dcss_appendix, drawn_dynae, drawn_secu, drawn_ulhe
+from recluster.report import (
+    confusion,
+    drawn_dcss,
+    drawn_dcss_appendix,
+    drawn_dynae,
+    drawn_secu,
+    drawn_ulhe,
+    ladder,
+)
 from recluster.report.band import band
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
@@ -44,8 +52,12 @@ def draw(claim: Claim, scale: str, store: Store) -> Figure | None:
     if not found or claim.drawing is None:
         return None
     with plt.rc_context(STYLE), sns.axes_style("ticks"):
-        figure = DRAWERS[claim.drawing](found, store)
-    plt.close(figure)  # else a notebook shows it twice
+        if claim.drawing in WHOLE:
+            figure = WHOLE[claim.drawing](claim, scale, store)
+        else:
+            figure = DRAWERS[claim.drawing](found, store)
+    if figure is not None:
+        plt.close(figure)  # else a notebook shows it twice
     return figure
 
 
@@ -261,4 +273,8 @@ DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     **drawn_secu.DRAWERS,
     "embeddings": embeddings,
     **drawn_ulhe.DRAWERS,
+    "confusion": confusion.confusion,
 }
+
+WHOLE: dict[str, Callable[[Claim, str, Store], Figure | None]] = {"ladder": ladder.ladder}
+"""Drawers of a whole claim, its printed numbers and the rows that have no run too."""

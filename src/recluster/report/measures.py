@@ -12,6 +12,7 @@ from scipy.optimize import curve_fit
 from sklearn.metrics import silhouette_score
 
 from recluster.diagnostics import APART, OTHERS, largest_shares
+from recluster.report import separable
 from recluster.spec import InputError, one_of
 from recluster.store import Array, Record, Store, read
 
@@ -19,7 +20,7 @@ FRACTIONS = {
     "acc", "nmi", "nmi_max", "ari", "major", "minor",
     "share_before", "share_after", "share_difference",
     "acc_gain", "nmi_max_gain", "pairing_gain", "isolated_start", "isolated_end",
-    "pairs_left", "pairs_rise", "pairs_drop",
+    "pairs_left", "pairs_rise", "pairs_drop", "acc_nearest_mean", "acc_neighbours",
 }  # fmt: skip
 
 OF_DATA = ("samples", "classes", "dimension", "major", "minor")
@@ -400,6 +401,16 @@ def _rank_one_share(record: Record, store: Store, variant: Variant) -> float:
     return float(np.mean([values[0] / values.sum() for values in squares]))
 
 
+def _of_classes(
+    record: Record, store: Store, variant: Variant, measured: Callable[[Array, Array], float]
+) -> float:
+    """What the true classes say of the sample's embedding."""
+    arrays = store.arrays(record)
+    if "sample_embedding" not in arrays:
+        raise Unmeasured(f"{record.key} keeps no embedding: it is the data themselves")
+    return measured(arrays["sample_embedding"], arrays["sample_classes"])
+
+
 MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "seconds": lambda record, store, variant: record.seconds["total"],
     "samples": lambda record, store, variant: record.data["shape"][0],
@@ -444,6 +455,9 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "cluster_silhouette": _cluster_silhouette,
     "central_purity": _central_purity,
     "class_contrast": _class_contrast,
+    "class_margin": partial(_of_classes, measured=separable.class_margin),
+    "acc_nearest_mean": partial(_of_classes, measured=separable.nearest_mean),
+    "acc_neighbours": partial(_of_classes, measured=separable.neighbours),
     "rank_one_share": _rank_one_share,
     "norm_end": lambda record, store, variant: record.curves["norm"][-1],
     "uniformity_over_least": lambda r, s, v: r.curves["uniformity"][-1] / (r.data["k"] - 1) ** 2,

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 
 from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
-from recluster.report import card, choosing, contradictions, cost, figure, leaks_shown, protocol
+from recluster.report import (
+    card,
+    choosing,
+    confusion,
+    contradictions,
+    cost,
+    figure,
+    ladder,
+    leaks_shown,
+    protocol,
+)
 from recluster.report.explorer import Explorer
 from recluster.report.gains import as_html as gains_table
 from recluster.report.gains import gains
@@ -114,6 +124,22 @@ class Page:
                         ranking = " &gt; ".join(sorted(values, key=values.__getitem__, reverse=True))
                         lines.append(f"<li>{dataset}, {label}: {ranking}</li>")
         return Html(f"<ul>{''.join(dict.fromkeys(lines))}</ul>")
+
+    def gap(self, name: str) -> Html:
+        """How far our runs are from the printed accuracy, in a sentence for each data set."""
+        claim = find(name)
+        return Html(ladder.gap(claim, best_scale(claim, self.store, at_most=self.scale), self.store))
+
+    def closing(self, name: str) -> Html:
+        """How much of that gap each row of a ladder closes, and what that says of it as a cause."""
+        claim = find(name)
+        return Html("".join(ladder.closing(claim, at, self.store) for at in self.scales(claim)))
+
+    def mistakes(self, name: str) -> Html:
+        """Which classes the claim's runs split and merge, seed by seed."""
+        claim = find(name)
+        scale = best_scale(claim, self.store, at_most=self.scale)
+        return Html(confusion.mistakes(figure.first_records(claim, scale, self.store), self.store))
 
     def gains(self) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""

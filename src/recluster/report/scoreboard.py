@@ -30,6 +30,7 @@ from recluster.spec import SCALES
 from recluster.store import Store
 
 PAGES = ("method", "tables", "figures", "ablations")
+CAUSES = "causes"  # the page of a paper whose numbers we miss by far: claims of ours that ask why
 COLUMNS = {  # heading to the kind of its column: what it is filtered by, or that it holds numbers
     "paper": "choice",
     "method": "text",
@@ -99,7 +100,9 @@ class Scoreboard:
 
     def _paper(self, paper: str) -> str:
         states = [entry.state for entry in self.entries if entry.claim.paper == paper]
-        links = " · ".join(f'<a href="page:notebooks/{paper}/{page}">{page}</a>' for page in PAGES)
+        searched = any(claim.ours for claim in CLAIMS.values() if claim.paper == paper)
+        pages = (*PAGES, CAUSES) if searched else PAGES
+        links = " · ".join(f'<a href="page:notebooks/{paper}/{page}">{page}</a>' for page in pages)
         return (
             f"<section><h3>{html.escape(short_name(paper))} <small>{html.escape(PAPERS[paper].TITLE)}"
             f"</small></h3>{bar(states)}<p>{counted(states)}</p><p>{links}</p></section>"
@@ -129,7 +132,7 @@ class Scoreboard:
 
 def scoreboard(scale: str, store: Store) -> Scoreboard:
     """What all papers print, beside the records of a scale or of the largest smaller one with some."""
-    claims = [claim for claim in CLAIMS.values() if claim.paper in PAPERS]
+    claims = [claim for claim in CLAIMS.values() if not claim.ours]
     return Scoreboard(tuple(entry for claim in claims for entry in entries(claim, scale, store)))
 
 

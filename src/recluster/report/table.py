@@ -20,6 +20,8 @@ METRICS = {
     "nmi": "NMI",
     "nmi_max": "NMI (max)",
     "ari": "ARI",
+    "acc_nearest_mean": "nearest class mean, by labels",
+    "acc_neighbours": "ten neighbours, by labels",
     "clusters": "clusters in use",
     "largest": "#Max",
     "smallest": "#Min",
