@@ -126,6 +126,14 @@ def test_secu_stands_beside_kmeans_seed_by_seed(page):
     assert said.count("<li>") == 1
 
 
+def test_without_records_nothing_is_told(page):
+    for said in (
+        told_secu.beside_kmeans(page, "secu.table1", "128"),
+        told_secu.steps(page, "secu.table3"),
+    ):
+        assert said.text == '<p class="state-not-run">not run</p>'
+
+
 def test_steps_are_told_of_the_rows_that_were_run(page):
     for size, accuracy in ((32, 0.6), (256, 0.4)):
         scored(page.store, replace(secu.RUNS["laptop"], batch_size=size), 0, accuracy)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from recluster.methods import secu
+from recluster.methods import kmeans, secu
 from recluster.papers.across import Across
 from recluster.papers.claim import NOWHERE, Bound, Cell, Claim
 from recluster.papers.suite import methods
@@ -46,6 +46,7 @@ def rows(start: secu.Config, data: str) -> dict[str, Config]:
 
 
 PLAN = {data: rows(start, data) for data, start in STARTS.items()}
+PIXELS = "k-means on the pixels"
 
 STATEMENTS = {
     "the dimensions hardly differ": (Across(how="spread", rows=DIMENSIONS), STABLE),
@@ -74,6 +75,7 @@ DIRECTION = Claim(
     title="The direction of Tables 1 to 3, in small runs",
     where=NOWHERE,
     cells=(
+        *(Cell(row=PIXELS, dataset=data, metric=metric) for data in PLAN for metric in ("acc", "nmi")),
         *(
             Cell(row=row, dataset=data, metric=metric)
             for data, planned in PLAN.items()
@@ -87,7 +89,7 @@ DIRECTION = Claim(
             if planned.keys() >= {*across.named}
         ),
     ),
-    plan={SCALE: PLAN},
+    plan={SCALE: {data: {PIXELS: kmeans.Config(), **planned} for data, planned in PLAN.items()}},
     note=(
         "No test of a printed number: USPS with the small convolutional encoder for 160 epochs, and the "
         "10,000 images of the test part of cifar10-jpeg with a ResNet an eighth as wide for 60. "

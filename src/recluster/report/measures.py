@@ -220,8 +220,8 @@ APPENDIX = (
 def _batches_short(record: Record) -> float:
     """SeCu's smallest cluster at the end below its bound gamma N/K, in units of b/K."""
     config, n, k = record.run["config"], record.data["shape"][0], record.data["k"]
-    short: float = config["lower_ratio"] * n - k * record.curves["smallest"][-1]
-    return short / config["batch_size"]
+    short = config["lower_ratio"] * n - k * record.curves["smallest"][-1]
+    return float(short / config["batch_size"])
 
 
 def cluster_variances(record: Record, store: Store) -> tuple[float, float, float] | None:

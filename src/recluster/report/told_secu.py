@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 import numpy as np
@@ -32,7 +32,7 @@ def beside_kmeans(page: Page, name: str, row: str) -> Html:
                 f"right, and {_mean(theirs)} with k-means on the raw pixels; SeCu is above it in "
                 f"{sum(above)} of {len(above)} seeds</li>"
             )
-    return Html(f"<ul>{''.join(items)}</ul>")
+    return _listed(items)
 
 
 def steps(page: Page, name: str) -> Html:
@@ -47,7 +47,11 @@ def steps(page: Page, name: str) -> Html:
                     f"<li>{html.escape(dataset)}, {scale} scale, batches of {html.escape(row)}: "
                     f"{count:,} steps, ACC {_mean(found)}</li>"
                 )
-    return Html(f"<ul>{''.join(items)}</ul>")
+    return _listed(items)
+
+
+def _listed(items: Sequence[str]) -> Html:
+    return Html(f"<ul>{''.join(items)}</ul>" if items else '<p class="state-not-run">not run</p>')
 
 
 def _planned(page: Page, name: str, row: str) -> list[tuple[str, Config, str]]:
