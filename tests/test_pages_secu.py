@@ -12,7 +12,7 @@ import torch
 from recluster.fingerprint import fingerprint
 from recluster.methods import kmeans
 from recluster.methods import secu as method
-from recluster.papers import secu
+from recluster.papers import find, secu, secu_small
 from recluster.papers.calculated import secu as calculated
 from recluster.report import drawn_secu, open_page, told_secu
 from recluster.report.toys import TOYS
@@ -119,16 +119,29 @@ def test_secu_stands_beside_kmeans_seed_by_seed(page):
         scored(page.store, ours, seed, own)
         scored(page.store, kmeans.Config(), seed, other)
     scored(page.store, ours, 2, 0.4)
-    said = told_secu.beside_kmeans(page, "secu.table1", "128").text
+    said = told_secu.beside_kmeans(page, "secu.table1").text
     assert "usps, laptop scale: 50.0 percent" in said
     assert "60.0 with k-means on the raw pixels" in said
     assert "above it in 1 of 2 seeds" in said
     assert said.count("<li>") == 1
 
 
+def test_the_rows_kept_are_secu_as_it_stands():
+    kept = {
+        (name, data): config
+        for name, row in told_secu.KEPT.items()
+        for at, data, config in find(name).planned("laptop")
+        if at == row
+    }
+    for (name, data), config in kept.items():
+        expected = secu_small.STARTS[data] if name == "secu.direction" else secu.RUNS["laptop"]
+        assert config == expected
+    assert len(kept) == 4
+
+
 def test_without_records_nothing_is_told(page):
     for said in (
-        told_secu.beside_kmeans(page, "secu.table1", "128"),
+        told_secu.beside_kmeans(page, "secu.table1"),
         told_secu.steps(page, "secu.table3"),
     ):
         assert said.text == '<p class="state-not-run">not run</p>'

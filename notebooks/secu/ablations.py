@@ -85,7 +85,7 @@ page.table("secu.direction")
 # How far these runs are from a training that learns nothing:
 
 # %% tags=["remove-input"]
-told.beside_kmeans(page, "secu.direction", "dimension 128")
+told.beside_kmeans(page, "secu.direction")
 
 # %% [markdown]
 # ## Departures

@@ -45,7 +45,7 @@ page.table("secu.table1")
 # not where it ends.
 
 # %% tags=["remove-input"]
-told.beside_kmeans(page, "secu.table1", "128")
+told.beside_kmeans(page, "secu.table1")
 
 # %% [markdown]
 # [The ablations](ablations.ipynb) have longer runs, made to see which way these tables point.
