@@ -163,10 +163,11 @@ APPENDIX = (
 )  # fmt: skip
 
 
-def _smallest_over_mean(record: Record) -> float:
-    """The smallest cluster at the end, in units of the mean one."""
-    mean: float = record.data["shape"][0] / record.data["k"]
-    return record.curves["smallest"][-1] / mean
+def _batches_short(record: Record) -> float:
+    """SeCu's smallest cluster at the end below its bound gamma N/K, in units of b/K."""
+    config, n, k = record.run["config"], record.data["shape"][0], record.data["k"]
+    short = config["lower_ratio"] * n - k * record.curves["smallest"][-1]
+    return float(short / config["batch_size"])
 
 
 def cluster_variances(record: Record, store: Store) -> tuple[float, float, float] | None:
@@ -422,6 +423,6 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     **{f"{name}_counterexamples": partial(_counterexamples, statement=name) for name in APPENDIX},
     "largest": lambda r, s, v: r.curves["largest"][-1],
     "smallest": lambda r, s, v: r.curves["smallest"][-1],
-    "smallest_over_mean": lambda r, s, v: _smallest_over_mean(r),
+    "batches_short": lambda r, s, v: _batches_short(r),
     "variance_ratio_error": _variance_ratio_error,
 }

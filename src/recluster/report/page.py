@@ -68,7 +68,13 @@ class Page:
         return [claim for claim in CLAIMS.values() if claim.paper == self.paper]
 
     def scales(self, claim: Claim) -> list[str]:
-        """The page's scale and, while that lacks runs, the largest smaller scale with records."""
+        """The page's scale and, while that lacks runs, the largest smaller scale with records.
+
+        A claim of ours is shown at the largest scale that it plans, which is what it is about.
+        """
+        planned = [at for at in SCALES[: SCALES.index(self.scale) + 1] if claim.plan.get(at)]
+        if claim.ours and planned and self.scale not in planned:
+            return planned[-1:]
         smaller = SCALES[: SCALES.index(self.scale)]
         complete = all(one.state != "not run" for one in judge(claim, self.scale, self.store))
         if complete or not smaller:
@@ -81,13 +87,14 @@ class Page:
         """The claim, printed beside ours, at the page's scale; then what a smaller scale gave."""
         claim = find(name)
         parts = []
-        for scale in self.scales(claim):
+        first, *_ = scales = self.scales(claim)
+        for scale in scales:
             judged = judge(claim, scale, self.store)
-            if scale != self.scale:
+            if scale != first:
                 judged = [one for one in judged if one.recorded]
                 parts.append(
-                    f'<p class="smaller">Runs of the {self.scale} scale are missing: '
-                    f"<code>recluster run {claim.id} --scale {self.scale}</code>. "
+                    f'<p class="smaller">Runs of the {first} scale are missing: '
+                    f"<code>recluster run {claim.id} --scale {first}</code>. "
                     f"What the <b>{scale}</b> scale gave, on its own data:</p>"
                 )
             parts.append(as_html(claim, scale, judged))

@@ -166,7 +166,7 @@ def as_markdown(judged: Sequence[Judged]) -> str:
     frame = pd.DataFrame(
         {
             "row": row,
-            "column": " ".join(column),
+            "column": " ".join(column).strip(),
             "cell": f"{printed(one) or '–'} \\| {mean(one) or '–'}",
         }
         for (row, column), one in zip(_places(judged), judged, strict=True)
@@ -249,16 +249,19 @@ def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
     """Each cell's row and column, (data set, heading).
 
     The metric heads the columns and the variant follows the row's name, unless every row measures
-    something else: then a row is its metric, and the variant heads the columns.
+    something else: then a row is its metric, and the variant heads the columns. Rows that are data sets,
+    each of one of its own, share their columns.
     """
     metrics = {(one.cell.row, one.cell.metric) for one in judged}
     own = len({row for row, _ in metrics}) == len({metric for _, metric in metrics}) == len(metrics) > 1
+    kinds = {(one.cell.row, one.cell.dataset) for one in judged}
+    apart = len({row for row, _ in kinds}) == len({data for _, data in kinds}) == len(kinds) > 1
     places = []
     for one in judged:
         variant = " ".join(str(value) for value in one.cell.variant.values())
         metric = METRICS.get(one.cell.metric, one.cell.metric.replace("_", " "))
         row, heading = (one.cell.row, variant) if own else (f"{one.cell.row} {variant}".strip(), metric)
-        places.append((row, (one.cell.dataset, heading)))
+        places.append((row, ("" if apart else one.cell.dataset, heading)))
     return places
 
 
