@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,7 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, pretraining
 from recluster.run import train
-from recluster.spec import InputError
+from recluster.spec import Config, InputError
 
 AE: dict[str, Any] = {
     "n_clusters": 2,
@@ -187,13 +188,19 @@ def another(name: str, value: Any) -> Any:
     return value + 1 if isinstance(value, int) else 0.99 * value
 
 
+def chain_of(config: Config | None) -> Iterator[Config]:
+    """The config, that of the run which it starts from, and so on."""
+    while config is not None:
+        yield config
+        config = config.start
+
+
 def options(model: Clusterer) -> dict[tuple[str, str], Any]:
     """All options of the method and of its pretraining, as the estimator sets them."""
     config = model._config()
     return {
         (one.method, field.name): getattr(one, field.name)
-        for one in (config, config.start)
-        if one is not None
+        for one in chain_of(config)
         for field in dataclasses.fields(one)
         if field.name != "start"
     }

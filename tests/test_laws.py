@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from recluster import fingerprint
 from recluster.checkpoint import Checkpoint
 from recluster.methods import (
     METHODS,
+    cmeans,
     dcn,
     dcss,
     dec,
@@ -34,7 +36,7 @@ from recluster.methods import (
 )
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
-from recluster.parts import acai, normed, pretraining
+from recluster.parts import acai, centring, normed, pretraining
 from recluster.parts.resuming import Course, State
 from recluster.run import train, weights_of
 from recluster.spec import Config, InputError, Step
@@ -46,14 +48,8 @@ ACAI = acai.Config(steps=6, batch_size=8, embedding_size=3)
 DYNAE = dynae.Config(start=ACAI, steps=9, refresh=3, batch_size=8)
 ULHE_AE = normed.Config(epochs=2, batch_size=8, embedding_size=3)
 ULHE = ulhe.Config(start=ULHE_AE, epochs=4, batch_size=8, restarts=2)
-DCSS = dcss.Config(
-    start=AE,
-    centring_epochs=2,
-    pairing_epochs=2,
-    guided_epochs=1,
-    batch_size=8,
-    learning_rate=1e-3,
-)
+DCSS_U = centring.Config(start=AE, epochs=2, batch_size=8, learning_rate=1e-3)
+DCSS = dcss.Config(start=DCSS_U, epochs=2, guided_epochs=1, batch_size=8, learning_rate=1e-3)
 
 SECU = secu.Config(
     features=8,
@@ -101,11 +97,17 @@ TINY: dict[str, dict[str, Config]] = {
     },
     "dcss": {
         "dcss": DCSS,
-        "dcss conv": replace(DCSS, start=replace(AE, network="dcss-conv")),
-        "dcss u": replace(DCSS, phases="first"),
-        "dcss mnet": replace(DCSS, phases="second"),
-        "dcss ablated": replace(DCSS, centring_weight=0.0, fuzziness=1.1, similar=0.5, dissimilar=0.5),
+        "dcss conv": replace(DCSS, start=replace(DCSS_U, start=replace(AE, network="dcss-conv"))),
+        "ae mnet": replace(DCSS, start=AE),
+        "dcn mnet": replace(DCSS, start=dcn.Config(start=AE, epochs=2, batch_size=8)),
+        "dcss ablated": replace(DCSS, fuzziness=1.1, similar=0.5, dissimilar=0.5),
     },
+    "dcss-u": {
+        "dcss-u": DCSS_U,
+        "dcss-u conv": replace(DCSS_U, start=replace(AE, network="dcss-conv")),
+        "dcss-u ablated": replace(DCSS_U, centring_weight=0.0, fuzziness=1.1),
+    },
+    "cmeans": {"cmeans": cmeans.Config(start=AE, updates=3)},
     "secu": {
         "secu": SECU,
         "secu bounded": replace(SECU, upper_ratio=1.1),
@@ -209,6 +211,13 @@ def check_valid(values: Values, n: int, k: int) -> None:
 # --- what a step is -----------------------------------------------------------------------------
 
 
+def chain_of(config: Config | None) -> Iterator[Config]:
+    """The config, that of the run which it starts from, and so on."""
+    while config is not None:
+        yield config
+        config = config.start
+
+
 @every
 @pytest.mark.parametrize("flat", [False, True])
 def test_steps_have_the_promised_fields(config, flat):
@@ -221,10 +230,12 @@ def test_steps_have_the_promised_fields(config, flat):
     assert [step.phase for step in steps] == sorted(
         (step.phase for step in steps), key=["pretraining", "clustering"].index
     )
-    for phase in ("pretraining", "clustering"):
-        epochs = [step.epoch for step in steps if step.phase == phase]
-        assert epochs == [*range(1, len(epochs) + 1)]
-        assert all(step.epochs >= len(epochs) for step in steps if step.phase == phase)
+    for one, next_one in pairwise([*steps, None]):  # each run of a chain counts its own epochs
+        over = next_one is None or next_one.epoch == 1
+        assert one.epoch <= one.epochs
+        assert over or next_one.epoch == one.epoch + 1
+    assert steps[0].epoch == 1
+    assert sum(step.epoch == 1 for step in steps) == len([*chain_of(config)])
     for step in steps:
         assert step.curves
         assert all(value.shape == () and torch.isfinite(value) for value in step.curves.values())
