@@ -180,6 +180,8 @@ def test_a_rounded_percentage_of_a_quoted_row_is_the_same_number():
         (checks_dynae.negative, partial(checks_dynae.negative, updates=1)),
         (checks_dcss.outside_theory, partial(checks_dcss.outside_theory, lowest=0.7)),
         (checks_dcss.loose, partial(checks_dcss.loose, zeta=0.49)),
+        (checks_dcss.undecided, partial(checks_dcss.undecided, clusters=4)),
+        (checks_dcss.undecided, partial(checks_dcss.undecided, gamma=0.05)),
         (checks_dcss.thirteen, partial(checks_dcss.thirteen, said=12)),
         (checks_dcss.second_best, partial(checks_dcss.second_best, said=18)),
         (checks_secu.unsatisfied, partial(checks_secu.unsatisfied, samples=49_000)),

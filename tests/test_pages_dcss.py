@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 
 from recluster.methods import dcss
 from recluster.papers import CLAIMS
+from recluster.papers.dcss_causes import APART
 from recluster.parts import centring
 from recluster.parts.fuzzy import memberships
 from recluster.report import drawn_dcss
@@ -93,6 +95,24 @@ def test_pairs_bring_q_to_one_hot_vectors_that_agree_with_p():
     cluster = path[-1].argmax(1)
     assert (cluster[:, None] == cluster)[similar].all()
     assert len(cluster.unique()) == 3
+
+
+def test_centres_in_ten_dimensions_draw_together_at_the_papers_fuzziness():
+    u, centres = toy.crowd()
+    courses = {m: toy.course(u, centres, m) for m in (1.1, 1.5)}
+    assert courses[1.5][0] == courses[1.1][0] > 2 * APART
+    assert courses[1.5][-1] < APART < 2 * APART < courses[1.1][-1]
+
+
+def test_a_pair_of_which_nothing_is_known_is_dissimilar_from_five_clusters_on():
+    panel = toy.pairs_to_one_hot().axes[8]
+    (dots,) = panel.collections
+    repel = [
+        k
+        for (k, _), colour in zip(dots.get_offsets(), dots.get_facecolors(), strict=True)
+        if tuple(colour) == to_rgba("C3")
+    ]
+    assert repel == [*range(5, 21)]
 
 
 # --- the figures ----------------------------------------------------------------------------------

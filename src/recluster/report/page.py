@@ -213,8 +213,11 @@ def departures(paper: str) -> str:
 
 
 def _section(paper: str) -> str:
-    text = PAPERS[paper].METHOD.__doc__ or ""
-    return text[text.index("Departures") :]
+    """The departures of the paper's method, after those of its first phase where that has a page."""
+    chapter = PAPERS[paper]
+    pages = [chapter.FIRST] if hasattr(chapter, "FIRST") else []
+    texts = [page.__doc__ or "" for page in (*pages, chapter.METHOD)]
+    return "\n".join(text[text.index("Departures") :] for text in texts)
 
 
 def _code(text: str) -> str:
