@@ -20,6 +20,7 @@ from recluster.report.gains import gains
 from recluster.report.protocol import Part
 from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
+from recluster.report.settings import settings_table
 from recluster.report.table import Html, as_html, counted, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
@@ -110,6 +111,10 @@ class Page:
                         ranking = " &gt; ".join(sorted(values, key=values.__getitem__, reverse=True))
                         lines.append(f"<li>{dataset}, {label}: {ranking}</li>")
         return Html(f"<ul>{''.join(dict.fromkeys(lines))}</ul>")
+
+    def settings(self, name: str, *rows: str) -> Html:
+        """Where the smaller scales depart from the paper's settings, for these rows of a claim."""
+        return Html(settings_table(find(name), rows))
 
     def gains(self) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""

@@ -24,7 +24,7 @@ SPREAD = 0.45
 STEPS = 120
 GUIDED = 40
 RATE = 0.02
-CROWD, FAR = 10, 1.2  # clouds, and how far apart beside their own spread
+CROWD, FAR = 10, 1.0  # clouds, and how far apart beside their own spread
 UPDATES = 40
 CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])
 KINDS = {"dissimilar": "0.2", "no part": "0.75", "similar": "white"}
@@ -62,7 +62,7 @@ def points() -> Tensor:
 
 
 def crowd() -> tuple[Tensor, Tensor]:
-    """Clouds (n, d) in as many dimensions as there are of them, which overlap, and their centres (k, d)."""
+    """Overlapping clouds (n, d), in as many dimensions as there are clouds, and their centres (k, d)."""
     generator = torch.Generator().manual_seed(0)
     centres = FAR * torch.randn(CROWD, CROWD, generator=generator)
     noise = torch.randn(CROWD, EACH, CROWD, generator=generator)
@@ -143,9 +143,8 @@ def _contraction(panel: Axes) -> None:
     for fuzziness in (1.1, 1.3, 1.5):
         panel.plot(course(u, centres, fuzziness), label=f"m = {fuzziness:g}")
     panel.axhline(APART, color="0.6", lw=0.8, ls="--")
-    panel.set(
-        title="centres under eq. (3)", xlabel="update", ylabel="least distance / radius", ylim=(0, None)
-    )
+    panel.set(title="centres under eq. (3)", xlabel="update", ylim=(0, None))
+    panel.set_ylabel("least distance / radius")
     panel.legend()
 
 
@@ -161,7 +160,7 @@ def _products(panel: Axes, config: dcss.Config) -> None:
 
 def _undecided(panel: Axes, config: dcss.Config) -> None:
     clusters = range(2, 21)
-    products = [float(torch.full((k,), 1 / k).square().sum()) for k in clusters]
+    products = [1 / k for k in clusters]
     repel = [product <= config.dissimilar for product in products]
     panel.scatter(clusters, products, s=16, c=["C3" if one else "C0" for one in repel], linewidths=0)
     panel.axhline(config.dissimilar, color="black", lw=0.8)
