@@ -111,15 +111,8 @@ def train(
 
 
 def weights_of(step: Step) -> dict[str, Tensor]:
-    """A copy on the CPU of the weights of the autoencoder that a run left.
-
-    Raises:
-        InputError: the run left none.
-    """
-    if "autoencoder" not in step.modules:
-        raise InputError("no run can start from a method that leaves no autoencoder of its own")
-    state = step.modules["autoencoder"].state_dict()
-    return {name: value.detach().cpu().clone() for name, value in state.items()}
+    """A copy on the CPU of the step's `weights`, which raises `InputError` where there are none."""
+    return {name: value.detach().cpu().clone() for name, value in step.weights().items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +130,7 @@ class Outcome:
     Attributes:
         record: finished or failed.
         arrays: what goes beside the record; see `Observer`.
-        weights: the autoencoder's, if they were asked for and the run left one.
+        weights: what others start from, if it was asked for and the run left an autoencoder.
         out_of_memory: whether it failed for want of GPU memory, and so may succeed alone.
     """
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from recluster.methods import dcss
 from recluster.report.drawn_dcss import Found, panels
-from recluster.report.measures import counterexamples
+from recluster.report.measures_dcss import counterexamples
 from recluster.store import Array, Store
 
 DRAWN = 400

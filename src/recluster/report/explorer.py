@@ -162,7 +162,7 @@ def as_object(one: Mapped) -> dict[str, Any]:
         "epochs": record.scored["epoch"],
         "scores": {name: _short(record.scored[name]) for name in SCORES},
         "losses": {
-            name: {"first": _first(record, curve, last), "values": _short(curve)}
+            name: {"first": int(last) - len(curve) + 1, "values": _short(curve)}
             for name, curve in record.curves.items()
         },
     }
@@ -173,12 +173,6 @@ def matching(classes: Array, labels: Array) -> dict[int, int]:
     table = np.zeros((int(labels.max()) + 1, int(classes.max()) + 1), int)
     np.add.at(table, (labels, classes), 1)
     return {int(a): int(b) for a, b in zip(*linear_sum_assignment(table, maximize=True), strict=True)}
-
-
-def _first(record: Record, curve: list[float], last: float) -> int:
-    """The epoch of a curve's first value: 1, but for those of DCSS's second phase."""
-    begins = len(curve) == record.run["config"].get("centring_epochs")
-    return 1 if begins else int(last) - len(curve) + 1
 
 
 def _short(values: list[float]) -> list[float]:

@@ -27,7 +27,7 @@ from recluster.report import (
 )
 from recluster.report.band import band
 from recluster.report.maps import tsne
-from recluster.report.measured_pcx import fits
+from recluster.report.measures_pcx import fits
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 

@@ -31,6 +31,7 @@ from recluster.report.gains import gains
 from recluster.report.protocol import Part
 from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
+from recluster.report.settings import settings_table
 from recluster.report.table import Html, as_html, counted, direction, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
@@ -149,6 +150,10 @@ class Page:
         scale = best_scale(claim, self.store, at_most=self.scale)
         return Html(confusion.mistakes(figure.first_records(claim, scale, self.store), self.store))
 
+    def settings(self, name: str, *rows: str) -> Html:
+        """Where the smaller scales depart from the paper's settings, for these rows of a claim."""
+        return Html(settings_table(find(name), rows))
+
     def gains(self) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""
         (claim,) = self.claims()
@@ -256,8 +261,11 @@ def departures(paper: str) -> str:
 
 
 def _section(paper: str) -> str:
-    text = PAPERS[paper].METHOD.__doc__ or ""
-    return text[text.index("Departures") :]
+    """The departures of the paper's method, after those of its first phase where that has a page."""
+    chapter = PAPERS[paper]
+    pages = [chapter.FIRST] if hasattr(chapter, "FIRST") else []
+    texts = [page.__doc__ or "" for page in (*pages, chapter.METHOD)]
+    return "\n".join(text[text.index("Departures") :] for text in texts)
 
 
 def _code(text: str) -> str:

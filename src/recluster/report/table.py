@@ -12,6 +12,7 @@ import pandas as pd
 
 from recluster.papers.claim import Cell, Claim
 from recluster.report.measures import OF_DATA
+from recluster.report.measures_dcss import TITLES
 from recluster.report.verdict import CALCULATED, STATES, Judged, Obtained, as_object
 from recluster.spec import SCALES
 
@@ -26,6 +27,9 @@ METRICS = {
     "clusters": "clusters in use",
     "largest": "#Max",
     "smallest": "#Min",
+    "acc_gain": "gain in ACC",
+    "nmi_max_gain": "gain in NMI (max)",
+    **TITLES,
 }
 FORMATS = ("text", "csv", "json", "markdown")
 SMALLER = "smaller run"

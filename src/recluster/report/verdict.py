@@ -11,8 +11,8 @@ from scipy import stats
 
 from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
-from recluster.report.curves import Unmeasured
 from recluster.report.measures import FRACTIONS, measure
+from recluster.report.readings import Unmeasured
 from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
 

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from recluster import metrics
 from recluster.diagnostics import largest_shares
 from recluster.parts.kmeans import RESTARTS
-from recluster.report.curves import Unmeasured, Variant, change_over
+from recluster.report.readings import Unmeasured, Variant, change_over
 from recluster.store import Array, Record, Store
 
 # --- the courses of Figure 4 ----------------------------------------------------------------------
