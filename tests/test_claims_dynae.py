@@ -12,7 +12,7 @@ from recluster.methods import dynae
 from recluster.papers.claim import Cell
 from recluster.papers.dynae import BEST_GAMMA, CLAIMS, GAMMAS, PRINTED
 from recluster.papers.suite import methods
-from recluster.report.measures import measure
+from recluster.report.measures import measure, updates
 from recluster.spec import InputError, Run
 from recluster.store import FINISHED, Array, Record, Store
 
@@ -221,18 +221,56 @@ def test_courses_of_the_scores_by_hand(store):
     assert measure(once, store, "acc_largest_drop", {}) == measure(once, store, "acc_rise", {}) == 0
 
 
+CONFLICTED = [0.50, 0.30, 0.20, 0.15, 0.16, 0.14, 0.08, 0.02, 0.0]
+
+
 def test_the_course_of_the_conflicted_by_hand(store):
-    one = record(curves={"conflicted": [0.50, 0.30, 0.20, 0.15, 0.16, 0.14, 0.02, 0.0]})
+    threshold = [0.3] * 6 + [0.25, 0.21, 0.12]  # one drop within the seventh epoch, one before the ninth
+    one = record(curves={"conflicted": CONFLICTED, "threshold": threshold})
+    assert updates(one) == [6, 8]
     assert measure(one, store, "conflicted_before_update", {}) == 0.14
     assert measure(one, store, "conflicted_largest_rise", {}) == pytest.approx(0.01)
     assert measure(one, store, "conflicted_slowing", {}) == pytest.approx(0.2 - 0.02)
-    assert measure(one, store, "conflicted_abruptness", {}) == pytest.approx(0.12 - 0.36 / 5)
+    assert measure(one, store, "conflicted_abruptness", {}) == pytest.approx(0.12 - 2 * 0.36 / 5)
     assert measure(one, store, "conflicted_end", {}) == 0
 
 
-def test_a_run_too_short_for_an_update_is_refused(store):
-    with pytest.raises(InputError, match=r"3 epochs or more, \w{12} has fewer"):
-        measure(record(curves={"conflicted": [0.5, 0.4]}), store, "conflicted_slowing", {})
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        ([0.3] * 4, []),
+        ([0.3, 0.21, 0.21, 0.21], [1]),
+        ([0.3, 0.299, 0.21, 0.12], [1, 3]),
+        ([0.28, 0.21, 0.05, 0.03], [0, 2]),  # in the third two at once
+    ],
+)
+def test_an_update_is_the_epoch_in_which_the_threshold_falls(threshold, expected):
+    assert updates(record(curves={"threshold": threshold})) == expected
+
+
+@pytest.mark.parametrize(
+    ("curves", "message"),
+    [
+        ({"threshold": [0.3] * 9}, "was updated never"),
+        ({"threshold": [0.3] + [0.21] * 8}, "was updated in the first two epochs"),
+        ({}, "before thresholds were kept; run it again"),
+    ],
+)
+def test_a_run_without_an_update_to_compare_with_is_refused(store, curves, message):
+    with pytest.raises(InputError, match=message):
+        measure(record(curves={"conflicted": CONFLICTED, **curves}), store, "conflicted_slowing", {})
+
+
+def test_scores_over_training_weigh_the_epochs_that_they_stand_for(store):
+    scored = {"epoch": [0, 1, 2, 4, 8], "delta_fr": [9.0, 0.1, 0.2, 0.4, 0.3], "acc": [1.0] + [0.5] * 4}
+    scored["delta_fd"] = [-one for one in scored["delta_fr"]]
+    one = record(scored=scored)
+    mean = (0.1 + 0.2 + 2 * 0.4 + 4 * 0.3) / 8
+    assert measure(one, store, "delta_fr_mean", {}) == pytest.approx(mean)
+    assert measure(one, store, "delta_fd_mean", {}) == pytest.approx(-mean)
+    assert measure(one, store, "acc_best", {}) == 0.5  # the start has not been trained
+    even = {name: values[1:] for name, values in scored.items()} | {"epoch": [3, 6, 9, 12]}
+    assert measure(record(scored=even), store, "delta_fr_mean", {}) == pytest.approx(0.25)
 
 
 def test_the_loss_is_that_of_equation_14(store):

@@ -173,6 +173,7 @@ WORDS = {
     "phases": "first",
     "constraint": "entropy",
     "likelihood": "bernoulli",
+    "initialisation": "glorot",
 }
 
 
@@ -184,7 +185,7 @@ def another(name: str, value: Any) -> Any:
         return not value
     if value is None:
         return 2.0
-    return value + 1 if isinstance(value, int) else 0.99 * value
+    return value + 1 if isinstance(value, int) else 0.99 * value or 0.5
 
 
 def options(model: Clusterer) -> dict[tuple[str, str], Any]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from recluster.diagnostics import residual_histogram
 from recluster.methods import dcss
 from recluster.papers import find
-from recluster.report.band import band
+from recluster.report.band import band, scored_band
 from recluster.report.measures import objective, start_of
 from recluster.store import Record, Store
 
@@ -79,9 +79,9 @@ def both_phases(found: Found, store: Store) -> Figure:
     """ACC over the epochs of both phases; printed, what Table 1 has after each of them."""
     figure, axes = panels(len(found))
     for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        epochs, config = records[0].scored["epoch"], records[0].run["config"]
-        band(panel, [record.scored["acc"] for record in records], "ours", epochs)
-        ends = {"DCSS_u": config["centring_epochs"], "DCSS": epochs[-1]}
+        config = records[0].run["config"]
+        scored_band(panel, [record.scored for record in records], "acc", "ours")
+        ends = {"DCSS_u": config["centring_epochs"], "DCSS": records[0].scored["epoch"][-1]}
         for row, epoch in ends.items():
             value = printed("dcss.table1", row, dataset, "acc")
             if value is not None:

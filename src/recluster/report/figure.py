@@ -27,7 +27,7 @@ from recluster.report import (
     drawn_ulhe,
     ladder,
 )
-from recluster.report.band import band
+from recluster.report.band import band, scored_band
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 
@@ -146,7 +146,7 @@ def accuracy(found: Found, store: Store) -> Figure:
         for name, title in CLUSTERINGS.items():
             kept = [curve for curve in curves if name in curve]  # not in records from before it was
             if kept:
-                band(panel, [curve[name] for curve in kept], title, kept[0]["epoch"])
+                scored_band(panel, kept, name, title)
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
     axes[0, 0].legend(loc="lower right", ncols=2)
     return figure

@@ -269,9 +269,27 @@ def _watched(record: Record, name: str) -> Array:
     return np.array(record.scored[name])
 
 
+def _over_epochs(record: Record, values: Array) -> float:
+    """The mean over training of what was measured at the scored epochs, which lie ever farther apart.
+
+    Each stands for the epochs since the one scored before it; the start, epoch 0, for none.
+    """
+    return float(np.average(values, weights=np.diff(record.scored["epoch"], prepend=0)))
+
+
+def _mean(record: Record, name: str) -> float:
+    return _over_epochs(record, _watched(record, name))
+
+
 def _gap(record: Record, name: str) -> float:
-    """The mean distance from the run's ACC over the scored epochs."""
-    return float(np.abs(_watched(record, name) - record.scored["acc"]).mean())
+    """The mean distance from the run's ACC over training."""
+    return _over_epochs(record, np.abs(_watched(record, name) - record.scored["acc"]))
+
+
+def _best(record: Record) -> float:
+    """The highest ACC at a scored epoch; the start, which has not been trained, is none."""
+    scored = record.scored
+    return max(acc for epoch, acc in zip(scored["epoch"], scored["acc"], strict=True) if epoch > 0)
 
 
 def _early(record: Record, store: Store, variant: Variant) -> float:
@@ -281,16 +299,9 @@ def _early(record: Record, store: Store, variant: Variant) -> float:
     return record.scored["acc"][early] / record.scored["acc"][-1]
 
 
-def _shares(record: Record) -> Array:
-    """Of DynAE's conflicted samples among all, at the scored epochs."""
-    epochs = np.array(record.scored["epoch"], dtype=int)
-    shares: Array = np.array(record.curves["conflicted"])[epochs - 1]
-    return shares
-
-
 def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
     """ACC of the unconflicted when first they are more than four fifths of all."""
-    values, certain = _watched(record, "acc_unconflicted"), _shares(record) < 0.2
+    values, certain = _watched(record, "acc_unconflicted"), _watched(record, "share_conflicted") < 0.2
     if not certain.any():
         raise Unmeasured(f"{record.key}: never are more than 80% of its samples unconflicted")
     return float(values[certain.argmax()])
@@ -322,17 +333,29 @@ def _roughness(curve: Array) -> float:
     return float(np.diff(curve, prepend=curve[0]).max() / np.ptp(curve))
 
 
-def until_update(record: Record) -> tuple[Array, float]:
-    """Shares of DynAE's conflicted samples up to the update that shows most, and the fall after it.
+def updates(record: Record) -> list[int]:
+    """The places in DynAE's curves of the epochs in which thresholds and centroids were updated.
 
-    The update is read off the curve: after it the fall from one epoch to the next grows most.
+    Beta_1 drops by the same every time, and a curve has its mean over an epoch.
     """
-    conflicted = _curve(record, "conflicted")
-    if len(conflicted) < 3:
-        raise Unmeasured(f"an update shows in a run of 3 epochs or more, {record.key} has fewer")
-    falls = -np.diff(conflicted)
-    update = int(np.diff(falls).argmax()) + 1
-    return conflicted[: update + 1], float(falls[update])
+    if "threshold" not in record.curves:
+        raise Unmeasured(f"{record.key} was made before thresholds were kept; run it again")
+    config: Mapping[str, float] = record.run["config"]
+    once = config["drop"] * config["confidence"]
+    drops = np.ceil((config["confidence"] - _curve(record, "threshold")) / once - 1e-3)
+    return [int(place) for place in np.flatnonzero(np.diff(drops, prepend=0.0))]
+
+
+def until_update(record: Record) -> tuple[Array, Array]:
+    """Shares of DynAE's conflicted samples before its first update, and where it shows.
+
+    It shows in its own epoch, in which it may fall anywhere, and in the next.
+    """
+    conflicted, found = _curve(record, "conflicted"), updates(record)
+    if not found or found[0] < 2:
+        when = "in the first two epochs" if found else "never"
+        raise Unmeasured(f"{record.key} was updated {when}: there is nothing to compare")
+    return conflicted[: found[0]], conflicted[found[0] : found[0] + 2]
 
 
 def _conflicted_largest_rise(record: Record, store: Store, variant: Variant) -> float:
@@ -347,9 +370,9 @@ def _conflicted_slowing(record: Record, store: Store, variant: Variant) -> float
 
 
 def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> float:
-    """How much more the share falls after the update than in a mean epoch before it."""
-    before, fall = until_update(record)
-    return fall + float(np.diff(before).mean())
+    """How much more the share falls with the update than in as many mean epochs before it."""
+    before, after = until_update(record)
+    return float(before[-1] - after[-1] + len(after) * np.diff(before).mean())
 
 
 def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
@@ -428,7 +451,7 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "reconstruction_change": lambda r, s, v: abs(change_over(_after(r, "reconstruction"), 0, 1)),
     "clustering_change": lambda r, s, v: change_over(_after(r, "clustering"), 0, 1),
     "geometric_over_power": _geometric_over_power,
-    "acc_best": lambda record, store, variant: max(record.scored["acc"]),
+    "acc_best": lambda record, store, variant: _best(record),
     **{f"{name}_end": partial(lambda r, s, v, of: _watched(r, of)[-1], of=name) for name in OTHERS},
     **{f"{name}_gap": partial(lambda r, s, v, of: _gap(r, of), of=name) for name in OTHERS},
     "acc_agg_end_gap": lambda r, s, v: abs(_watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
@@ -438,13 +461,13 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
     "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
     "delta_fr_start": lambda r, s, v: _watched(r, "delta_fr")[0],
-    "delta_fr_mean": lambda r, s, v: _watched(r, "delta_fr").mean(),
+    "delta_fr_mean": lambda r, s, v: _mean(r, "delta_fr"),
     "delta_fr_end": lambda r, s, v: _watched(r, "delta_fr")[-1],
     "delta_fr_rise": lambda r, s, v: _watched(r, "delta_fr")[-1] - _watched(r, "delta_fr")[0],
-    "delta_fd_mean": lambda r, s, v: _watched(r, "delta_fd").mean(),
+    "delta_fd_mean": lambda r, s, v: _mean(r, "delta_fd"),
     "delta_fd_largest": lambda r, s, v: _watched(r, "delta_fd").max(),
     "acc_unconflicted_mostly": _mostly_certain,
-    **{f"{name}_rise": partial(_part_rise, name=name) for name in APART},
+    **{f"{name}_rise": partial(_part_rise, name=name) for name in APART[:4]},
     "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
     "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
     "conflicted_largest_rise": _conflicted_largest_rise,
