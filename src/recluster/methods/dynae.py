@@ -56,7 +56,7 @@ Departures from the paper, and choices where it is silent or contradicts itself:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import ClassVar, Literal, Self
 
@@ -85,7 +85,7 @@ class Config(spec.Config):
     """Hyper-parameters of DynAE, as printed in Section 5.1.3 unless said otherwise."""
 
     method: ClassVar[str] = "dynae"
-    start: Start | None = START
+    start: Start | None = field(default_factory=lambda: START)
     steps: int = 100_000  # MaxIter
     batch_size: int = 256
     learning_rate: float = 1e-3

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from math import ceil
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from recluster.papers.claim import Claim
-from recluster.papers.dynae import BEST_ACC, FIGURE_13, TABLE_2, TABLE_4, TABLE_5
-from recluster.report.measures import central_classes, dynamic_loss, updates
+from recluster.papers.dynae import TABLE_2, TABLE_4, TABLE_5
+from recluster.papers.dynae_figures import BEST_ACC, REACHES
+from recluster.report.measures import batches, central_classes, dynamic_loss, updates
 from recluster.store import Array, Record, Store
 
 Found = Mapping[tuple[str, str], list[Record]]
@@ -33,7 +33,7 @@ NAMES = {"acc": "ACC", "nmi": "NMI", "delta_fr": "$\\Delta_{FR}$", "delta_fd": "
 def times(found: Found, store: Store, claim: Claim) -> Figure:
     """Tables 4 and 5 as bars: seconds with the pretraining, printed above ours; a panel a data set."""
     datasets = _datasets(found)
-    rows = list(dict.fromkeys(cell.row for cell in claim.cells))
+    rows = list(dict.fromkeys(cell.row for cell in claim.cells if cell.across is None))
     printed = {(cell.row, cell.dataset): cell.printed for cell in claim.cells}
     height = 0.9 + 0.34 * len(rows)
     figure, axes = _panels(1, len(datasets), (3.7, height), sharey=True)
@@ -57,9 +57,10 @@ def times(found: Found, store: Store, claim: Claim) -> Figure:
 
 
 def outputs(found: Found, store: Store) -> Figure:
-    """Figure 6, bottom row: the images that a decoder makes of its centroids, a row a data set.
+    """Beside Figure 6, bottom row: the images that a decoder makes of its centroids, a row a data set.
 
-    Above each stands the commonest true class of its cluster, in the record's sample.
+    Above each stands the commonest true class of its cluster, in the record's sample, or that it has
+    none of its samples.
     """
     width = max(records[0].data["k"] for records in found.values())
     figure, axes = _panels(len(found), width, (0.66, 0.98))
@@ -71,7 +72,7 @@ def outputs(found: Found, store: Store) -> Figure:
             if cluster < len(arrays["exemplars"]):
                 panel.imshow(_gray(arrays["exemplars"][cluster]), cmap="gray", vmin=0, vmax=1)
                 own = classes[labels == cluster]
-                panel.set_title(np.bincount(own).argmax() if len(own) else "empty", fontsize=8)
+                panel.set_title(np.bincount(own).argmax() if len(own) else "none", fontsize=8)
         panels[0].text(0, -0.06, dataset, transform=panels[0].transAxes, va="top")
     return figure
 
@@ -163,8 +164,7 @@ def balance(found: Found, store: Store) -> Figure:
         panel.axhline(BEST_ACC, **PRINTED)
         finals = [np.mean([record.scores["acc"] for record in own[gamma]]) for gamma in sorted(own)]
         ends.plot(sorted(own), finals, "o-", ms=4, label=method)
-    least = next(cell.bound.value for cell in FIGURE_13.cells if cell.bound is not None)
-    ends.axhspan(least, BEST_ACC, color="0.88", zorder=0, label="printed: reached")
+    ends.axhspan(REACHES.value, BEST_ACC, color="0.88", zorder=0, label="printed: reached")
     ends.set(title="at the end", xscale="log", xlabel="γ")
     ends.legend()
     axes[0, 0].set_ylabel("ACC")
@@ -259,7 +259,7 @@ def _lines(found: Found, by_row: bool = False) -> Iterator[tuple[str, Record, st
 
 def _steps(record: Record) -> Array:
     """How many batches had been seen at the end of each epoch."""
-    return _batches(record) * np.arange(1, len(next(iter(record.curves.values()))) + 1)
+    return batches(record) * np.arange(1, len(next(iter(record.curves.values()))) + 1)
 
 
 def _course(panel: Axes, record: Record, name: str, where: Array | None = None, **look: Any) -> None:
@@ -267,14 +267,7 @@ def _course(panel: Axes, record: Record, name: str, where: Array | None = None, 
     values = np.array(record.scored[name])
     if where is not None:
         values = np.where(where, values, np.nan)
-    panel.plot(_batches(record) * np.array(record.scored["epoch"]), values, **look)
-
-
-def _batches(record: Record) -> int:
-    """Batches an epoch."""
-    samples: int = record.data["shape"][0]
-    size: int = record.run["config"]["batch_size"]
-    return ceil(samples / size)
+    panel.plot(batches(record) * np.array(record.scored["epoch"]), values, **look)
 
 
 def _gamma(row: str) -> float:

@@ -26,6 +26,7 @@ from recluster.report import (
     drawn_secu,
     drawn_ulhe,
     ladder,
+    starts,
 )
 from recluster.report.band import band, scored_band
 from recluster.report.verdict import records_of
@@ -276,5 +277,8 @@ DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     "confusion": confusion.confusion,
 }
 
-WHOLE: dict[str, Callable[[Claim, str, Store], Figure | None]] = {"ladder": ladder.ladder}
+WHOLE: dict[str, Callable[[Claim, str, Store], Figure | None]] = {
+    "ladder": ladder.ladder,
+    "starts": starts.over_starts,
+}
 """Drawers of a whole claim, its printed numbers and the rows that have no run too."""

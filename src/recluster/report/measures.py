@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.optimize import curve_fit
 from sklearn.metrics import silhouette_score
 
 from recluster.diagnostics import APART, OTHERS, largest_shares
-from recluster.report import separable
+from recluster.report import doubts, separable
 from recluster.spec import InputError, one_of
 from recluster.store import Array, Record, Store, read
 
@@ -299,6 +299,21 @@ def _early(record: Record, store: Store, variant: Variant) -> float:
     return record.scored["acc"][early] / record.scored["acc"][-1]
 
 
+def batches(record: Record) -> int:
+    """How many an epoch has."""
+    samples: int = record.data["shape"][0]
+    size: int = record.run["config"]["batch_size"]
+    return ceil(samples / size)
+
+
+def _doubted(
+    record: Record, store: Store, variant: Variant, measured: Callable[[Array, Array], float]
+) -> float:
+    """What the share of DynAE's conflicted samples says over training."""
+    steps = batches(record) * np.array(record.scored["epoch"])
+    return measured(steps, _watched(record, "share_conflicted"))
+
+
 def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
     """ACC of the unconflicted when first they are more than four fifths of all."""
     values, certain = _watched(record, "acc_unconflicted"), _watched(record, "share_conflicted") < 0.2
@@ -318,7 +333,11 @@ def _part_rise(record: Record, store: Store, variant: Variant, name: str) -> flo
 
 def _largest_drop(record: Record, score: str) -> float:
     """The greatest fall from one scored epoch to the next; 0 if there is none."""
-    values = record.scored[score]
+    return _fall(np.array(record.scored[score]))
+
+
+def _fall(values: Array) -> float:
+    """The greatest, from one value to the next."""
     return abs(float(np.diff(values, prepend=values[0]).min()))
 
 
@@ -436,6 +455,8 @@ def _of_classes(
 
 MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "seconds": lambda record, store, variant: record.seconds["total"],
+    "log_seconds": lambda record, store, variant: np.log(record.seconds["total"]),
+    "epochs": lambda record, store, variant: len(next(iter(record.curves.values()))),
     "samples": lambda record, store, variant: record.data["shape"][0],
     "classes": lambda record, store, variant: record.data["k"],
     "dimension": lambda record, store, variant: prod(record.data["shape"][1:]),
@@ -463,10 +484,15 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "delta_fr_start": lambda r, s, v: _watched(r, "delta_fr")[0],
     "delta_fr_mean": lambda r, s, v: _mean(r, "delta_fr"),
     "delta_fr_end": lambda r, s, v: _watched(r, "delta_fr")[-1],
+    "delta_fr_largest_drop": lambda r, s, v: _fall(_watched(r, "delta_fr")),
     "delta_fr_rise": lambda r, s, v: _watched(r, "delta_fr")[-1] - _watched(r, "delta_fr")[0],
     "delta_fd_mean": lambda r, s, v: _mean(r, "delta_fd"),
     "delta_fd_largest": lambda r, s, v: _watched(r, "delta_fd").max(),
     "acc_unconflicted_mostly": _mostly_certain,
+    "share_conflicted_start": lambda r, s, v: _watched(r, "share_conflicted")[0],
+    "share_conflicted_off": partial(_doubted, measured=doubts.off),
+    "share_conflicted_falls": partial(_doubted, measured=doubts.least_fall),
+    "share_conflicted_from_log": partial(_doubted, measured=doubts.from_log),
     **{f"{name}_rise": partial(_part_rise, name=name) for name in APART[:4]},
     "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
     "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
