@@ -402,7 +402,12 @@ CLAIM = Claim(
 
 
 def record(
-    scores: dict[str, float], *, config: Config = OURS, seed: int = 0, scale: str = "smoke", **rest: Any
+    scores: dict[str, float],
+    *,
+    config: Config = OURS,
+    seed: int = 0,
+    scale: str = "smoke",
+    **rest: Any,
 ) -> Record:
     """A finished, current record."""
     run = Run(config=config, dataset="digits", seed=seed, scale=scale)
@@ -443,19 +448,22 @@ def look(judged: list[Judged], row: str, metric: str = "acc", dataset: str = "di
 
 
 SCORED = {"acc": 0.8, "nmi": 0.7, "clusters": 10}
+LESS = Bound(comparison="<", value=9)
 
 
 def test_every_state_is_reached(store):
     put(store, SCORED)
     put(store, {"acc": 0.4, "nmi": 0.3, "clusters": 9}, config=OTHER)
+    asked = Cell(row="ours", dataset="digits", metric="seconds", bound=LESS, chose=True)
     states = {
         (one.cell.row, one.cell.dataset, one.cell.metric): one.state
-        for one in judge(CLAIM, "smoke", store)
+        for one in judge(replace(CLAIM, cells=(*CLAIM.cells, asked)), "smoke", store)
     }
     assert states == {
         ("ours", "digits", "acc"): "agrees",
         ("ours", "digits", "nmi"): "agrees",
         ("ours", "digits", "clusters"): "agrees",
+        ("ours", "digits", "seconds"): "helped to choose",
         ("ours", "usps", "acc"): "not run",
         ("other", "digits", "acc"): "differs",
         ("other", "digits", "nmi"): "lost",
@@ -467,6 +475,17 @@ def test_every_state_is_reached(store):
         ("theirs", "usps", "acc"): "lost",
     }
     assert set(states.values()) == set(STATES)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 99.0])
+def test_what_helped_to_choose_is_no_test_on_whatever_data(store, seconds):
+    asked = Cell(row="ours", dataset="usps", metric="seconds", bound=LESS, chose=True)
+    claim = replace(CLAIM, cells=(asked,))
+    put(store, SCORED, seconds={"total": seconds})
+    one = look(judge(claim, "smoke", store), "ours", "seconds")  # a stand-in, on digits
+    assert (one.cell.bound, one.state, standing(one, "smoke")) == (LESS, *["helped to choose"] * 2)
+    (_, cell) = as_object(claim, "smoke", judge(claim, "smoke", store))["cells"]
+    assert cell["chose"] is True
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from recluster.papers import dynae as dynae_page
 from recluster.papers.claim import Cell
 from recluster.papers.suite import methods
 from recluster.papers.ulhe import CLAIMS, setting
-from recluster.papers.ulhe_runs import MODELS, PRINTED
+from recluster.papers.ulhe_runs import MODELS, PRINTED, SMALL
 from recluster.report.measures import measure
 from recluster.spec import Run
 from recluster.store import FINISHED, Record, Store
@@ -25,6 +25,11 @@ BEST = setting("0.08", "0.40")
 
 def row(name: str, head: str) -> list[Cell]:
     return [cell for cell in NAMED[name].cells if cell.row == head]
+
+
+def on_the_page(name: str) -> list[Cell]:
+    """The cells of the table, without the text's statements on its rows."""
+    return [cell for cell in NAMED[name].cells if cell.across is None]
 
 
 def column(name: str, dataset: str, metric: str) -> dict[str, float]:
@@ -39,7 +44,7 @@ def column(name: str, dataset: str, metric: str) -> dict[str, float]:
     ("name", "rows", "columns"), [("table1", 16, 8), ("table2", 4, 2), ("table3", 25, 2)]
 )
 def test_a_table_has_all_its_cells_in_the_order_of_the_page(name, rows, columns):
-    printed = NAMED[name].cells
+    printed = on_the_page(name)
     assert len(printed) == rows * columns
     assert len({cell.row for cell in printed}) == rows
     datasets = PRINTED if columns == 8 else ("mnist",)
@@ -79,7 +84,7 @@ def test_deviations_and_marks_that_survive():
         ("DDC-DA*", "mnist", "nmi_max"),
         ("SENet*", "fashion", "nmi_max"),
     }
-    assert [c.printed_std for c in NAMED["table2"].cells] == [
+    assert [c.printed_std for c in on_the_page("table2")] == [
         0.0020, 0.0035, 0.0041, 0.0089, 0.0012, 0.0018, 0.0015, 0.0023
     ]  # fmt: skip
     assert [c.row for c in NAMED["table2"].cells if c.mark == "bold"] == ["Model 4 (both)"] * 2
@@ -94,7 +99,7 @@ def test_deviations_and_marks_that_survive():
     ],
 )
 def test_the_columns_add_up_to_those_of_the_page(name, sums):
-    columns = dict.fromkeys((cell.dataset, cell.metric) for cell in NAMED[name].cells)
+    columns = dict.fromkeys((cell.dataset, cell.metric) for cell in on_the_page(name))
     assert [sum(column(name, *one).values()) for one in columns] == pytest.approx(sums)
 
 
@@ -160,7 +165,9 @@ def test_table_3_has_the_oddities_that_its_note_tells():
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
 def test_the_four_models_differ_by_their_weights_alone(scale):
-    rows = {head: config for head, _, config in NAMED["table2"].planned(scale)}
+    planned = list(NAMED["table2"].planned(scale))
+    rows = {head: config for head, _, config in planned}
+    assert all(config == rows[head] for head, _, config in planned)
     full = methods(scale)["ULHE-DC"]
     assert list(rows) == list(MODELS)
     assert rows["Model 4 (both)"] == full
@@ -179,6 +186,62 @@ def test_the_grid_is_whole_at_paper_and_at_laptop_scale():
     assert {head for head, *_ in at["laptop"]} == {setting(a, b) for a in FIRST for b in SECOND}
     shared = {run.key for run in NAMED["table1"].runs("paper")}
     assert {run.key for run in NAMED["table3"].runs("paper")} & shared
+
+
+def test_the_ablation_is_planned_on_the_small_data_sets_too():
+    assert {data for _, data, _ in NAMED["table2"].planned("paper")} == {"mnist", *SMALL}
+
+
+def test_statements_compare_the_rows_that_the_text_names():
+    order, _, stable = (c for c in NAMED["table2"].cells if c.across)
+    assert order.across.rows == ("Model 4 (both)", "Model 3 (L_cmpt)", "Model 2 (L_unif)", "Model 1")
+    assert (stable.across.rows, stable.across.others) == (("Model 2 (L_unif)",), ("Model 1",))
+    for cell in (c for c in NAMED["figure1"].cells if c.across):
+        assert cell.across.rows == tuple(setting(first, "0.40") for first in FIRST)
+        assert cell.across.others == tuple(setting("0.08", second) for second in SECOND)
+
+
+def test_the_rows_that_the_paper_ran_itself_are_not_quoted():
+    assert {"ClusterGAN", "DeepDPM"} == NAMED["table1"].needs.keys()
+
+
+# --- the search for the cause -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ladder", "augmented", "readings", "confusion"])
+def test_a_cause_is_ours_and_is_planned_on_the_small_data_sets(name):
+    claim = NAMED[name]
+    assert claim.ours
+    assert {data for _, data, _ in claim.planned("paper")} == set(SMALL)
+    assert {(cell.row, cell.dataset) for cell in claim.cells} == {
+        (head, data) for head, data, _ in claim.planned("paper")
+    }
+    own = column("table1", "usps", "acc")["ULHE-DC"]
+    assert {c.printed for c in claim.cells if c.dataset == "usps"} <= {own, None}
+    assert claim.drawing != "ladder" or claim.within == NAMED["table1"].within
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_a_cause_changes_one_thing_of_the_paper_s_own_run(scale):
+    full, start = methods(scale)["ULHE-DC"], methods(scale)["DynAE"].start
+    rows = {head: config for head, _, config in NAMED["augmented"].planned(scale)}
+    views = replace(full, rotation=10.0, shift=0.1)
+    assert [*rows.values()][:4] == [
+        full, views, replace(full, start=start), replace(views, start=start)
+    ]  # fmt: skip
+    rows = {head: config for head, _, config in NAMED["readings"].planned(scale)}
+    assert rows["sum over pairs"] == replace(full, compactness="sum")
+    assert rows["autoencoder of Adam"].start == methods(scale)["AE + k-means"].start
+    assert rows["rectified embedding"].start == replace(full.start, embedding="relu")
+    batches = rows["mini-batch iterations"]
+    assert (batches.iteration, batches.epochs, batches.tolerance) == ("batch", 300, 0)
+    assert rows["mini-batch iterations, sum over pairs"] == replace(batches, compactness="sum")
+
+
+def test_only_rungs_that_labels_made_are_measured_by_them():
+    asked = {cell.row: cell.metric for cell in NAMED["ladder"].cells}
+    for head, metric in asked.items():
+        assert (metric != "acc") == head.startswith(("nearest", "ten", "Model 4 at"))
 
 
 def test_rows_that_we_do_not_run_are_quoted():

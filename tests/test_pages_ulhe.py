@@ -114,6 +114,19 @@ def test_the_heat_maps_hold_table_3_and_our_means(store):
     assert "1 of 25" in figure.axes[2].get_title()
 
 
+def test_the_heat_maps_share_one_scale_of_colours(store):
+    found = {(BEST, "mnist-test"): [record(FULL["laptop"], 0, 0.6)]}
+    panels = drawn_ulhe.weights(found, store).axes
+    limits = {panel.collections[0].get_clim() for panel in panels}
+    assert limits == {(0.5, 0.9836)}  # from our NMI to the printed ACC
+
+
+def test_a_statement_on_rows_is_no_row_of_the_ablation_s_figure(store):
+    found = {("Model 4 (both)", "mnist-test"): [record(FULL["laptop"], 0, 0.6)]}
+    panel = drawn_ulhe.ablation(found, store).axes[0]
+    assert len(panel.get_xticklabels()) == 4
+
+
 def test_a_square_is_as_table_3_stands_on_the_page():
     square = drawn_ulhe._squared({setting("0.20", "0.10"): 1.0, setting("0.02", "0.80"): 2.0})
     assert (square[0, 4], square[4, 0], np.isnan(square).sum()) == (1.0, 2.0, 23)

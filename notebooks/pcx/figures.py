@@ -38,7 +38,10 @@ page.table("pcx.figure2")
 # ## Losses and confidence
 #
 # Confidence is the mean of the largest $\lambda_{nk}$. The dashed line is the end of the burn-in, when
-# the entropy term sets in. Each of the paper's sentences is a row, read as an inequality before any run.
+# the entropy term sets in. Each of the paper's sentences is a row, read as an inequality. It was read so
+# before the runs that are shown, but not before the weights $\eta_1$ and $\eta_2$ were chosen, which the
+# paper does not print: the rows that helped to choose them are marked, and no run of ours tests them. How
+# they are chosen is [among the ablations](ablations.ipynb).
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure4", "caption": "After Figure 4 of the paper: mean over seeds, with the range between the lowest and the highest seed."}, "image": {"alt": "Three panels over epochs: reconstruction loss, clustering loss, and the mean of the largest assignment."}}
 page.figure("pcx.figure4")
@@ -57,6 +60,8 @@ page.table("pcx.figure3")
 
 # %% [markdown]
 # ## Before and after fusion
+#
+# That the share of the largest singular value falls with the fusion also helped to choose the weights.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-figure6", "caption": "After Figure 6 of the paper: t-SNE of the embedding before and after the fusion layer."}, "image": {"alt": "Scatter plots of embeddings before and after the fusion layer, coloured by class."}}
 page.figure("pcx.figure6")
@@ -67,9 +72,11 @@ page.table("pcx.figure6")
 # %% [markdown]
 # ## Theorem 1
 #
-# The theorem promises that the excess loss shrinks by a constant factor a step, down to a floor.
+# The theorem promises that the excess loss shrinks by a constant factor a step, down to a floor. The floor
+# is not known: we fit it, once with a geometric course and once with a power law, and draw what of the loss
+# lies above it.
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-theorem1", "caption": "Excess loss over the burn-in, on logarithmic and on doubly logarithmic axes."}, "image": {"alt": "Two panels of the excess loss over epochs."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-theorem1", "caption": "Loss over the burn-in, less the floor of the geometric course (left, logarithmic) and of the power law (right, doubly logarithmic) that were fitted to it."}, "image": {"alt": "Two panels of the excess loss over epochs."}}
 page.figure("pcx.theorem1")
 
 # %% tags=["remove-input"]

@@ -35,10 +35,15 @@ page.card("pcx.table6", "pcx.figure4", "pcx.theorem1")
 #
 # ## The idea on a toy
 #
+# Three clouds, whose embedding $z$ the clustering loss has drawn to their centroids. A decoder that sees
+# $z$ alone cannot give back both where a cloud is and how a point lies in it: of all linear ones, the best
+# keeps the first and loses the second. With the centroid beside $z$ it gives back both. It then reads $z$
+# relative to the centroid, so that a foreign one throws the points off.
+#
 # A centroid that jumps to the mean of each batch's members ($\kappa = 0$) never rests. One that moves a
-# little with every batch does. Three clouds, three centroids from the same bad start (crosses):
+# little with every batch does. Three centroids from the same bad start (crosses):
 
-# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-toy", "caption": "Centroids under equation (6) on small batches of three clouds, for three values of κ; the crosses are the starts, the dots the ends."}, "image": {"alt": "Three panels of grey points with coloured paths of three centroids: jagged for κ = 0, smoother for the larger values."}}
+# %% tags=["remove-input"] mystnb={"figure": {"name": "fig-pcx-toy", "caption": "Above: points (grey) and what the linear decoder of least error makes of them, without the unit, with a point's own centroid, and with another cloud's. Below: centroids under equation (6) on small batches of the clouds, for three values of κ; the crosses are the starts, the dots the ends."}, "image": {"alt": "Above, three panels of grey and coloured points: coloured ones in dense spots, then spread as the grey ones, then far away from them. Below, three panels with coloured paths of three centroids: jagged for κ = 0, smoother for the larger values."}}
 page.toy()
 
 # %% [markdown]
@@ -93,7 +98,8 @@ page.toy()
 # ```
 #
 # **Imbalanced data**, eqs. (10) to (14): each sample's distance is divided by its cluster's size relative
-# to the mean size, itself a smoothed moving average.
+# to the mean size. A cluster's size is the moving average, eq. (13), of how many samples it has in a batch,
+# smoothed by eq. (14).
 #
 # ```{literalinclude} ../../../src/recluster/methods/pcx.py
 # :language: python
@@ -102,7 +108,20 @@ page.toy()
 #
 # ```{literalinclude} ../../../src/recluster/methods/pcx.py
 # :language: python
+# :pyobject: running
+# ```
+#
+# ```{literalinclude} ../../../src/recluster/methods/pcx.py
+# :language: python
 # :pyobject: smoothed
+# ```
+#
+# **A batch's update**, lines 9 and 10 of Algorithm 1. Beside eq. (6) with a constant $\kappa$ it has eq. (6)
+# as printed, and eqs. (13) and (14) for the centroids too: running sums of $z$ over running sizes.
+#
+# ```{literalinclude} ../../../src/recluster/methods/pcx.py
+# :language: python
+# :pyobject: update
 # ```
 #
 # **Algorithm 1**, as it runs here:

@@ -51,13 +51,15 @@ page.order("ulhe.table2", "acc")
 page.order("ulhe.table2", "nmi_max")
 
 # %% [markdown]
-# Below paper scale this compares beginnings. The autoencoder has seen a small part of the printed epochs,
-# and what it does not tell apart no loss on the sphere does: uniformity moves clusters, right or wrong, away
-# from one another, as [Figure 3](figures.ipynb) shows for our runs.
+# What the autoencoder does not tell apart no loss on the sphere does, at whatever scale: uniformity moves
+# clusters, right or wrong, away from one another, as [Figure 3](figures.ipynb) shows for our runs. How far
+# all models are from the printed numbers, and from what they start with, is on the page on
+# [the causes](causes.ipynb).
 #
 # ## The weights of the losses
 #
-# Table 3 varies both weights. Here are its two lines through the printed setting. At zero stand Models 3
+# Table 3 varies both weights. By our reading of eq. (12), departure 3 below, that of compactness can do almost
+# nothing, so that a flat line along it says nothing on the paper's. Here are its two lines through the printed setting. At zero stand Models 3
 # and 2 of Table 2, which the paper does not join to them: they are the same method with one weight off.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-ulhe-slices", "caption": "Table 3 of the paper along each weight, the other one as printed, with Table 2's models at zero; ours are means over seeds."}, "image": {"alt": "Four panels: ACC and NMI over the weight of uniformity and over that of compactness, printed and ours."}}

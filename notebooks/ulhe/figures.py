@@ -26,15 +26,16 @@ page.card("ulhe.figure1", "ulhe.figure3", "ulhe.figure4", "ulhe.hypersphere", "u
 # %% [markdown]
 # ## Figure 1: accuracy over the weights of the two losses
 #
-# The paper draws its Table 3. Above are the printed numbers, on MNIST, below ours; each panel has colours
-# of its own, from its lowest number to its highest.
+# The paper draws its Table 3. Above are the printed numbers, on MNIST, below ours, all in one scale of
+# colours: where a panel has one colour, the weights make no difference.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-ulhe-figure1", "caption": "After Figure 1 of the paper. Grey: a setting that we have not run at this scale."}, "image": {"alt": "Heat maps of ACC and NMI over the two weights: the printed ones above, ours below."}}
 page.figure("ulhe.figure1")
 
 # %% [markdown]
 # The text says that results stay acceptable with most settings. We read it as no worse than Model 1 of
-# Table 2, which has neither loss, setting by setting:
+# Table 2, which has neither loss, setting by setting. And it calls the weight of uniformity the more
+# sensitive of the two:
 
 # %% tags=["remove-input", "hide-output"]
 page.table("ulhe.figure1")
@@ -44,7 +45,8 @@ page.table("ulhe.figure1")
 #
 # Each pixel is the cosine between two samples, sorted by class. Red squares on the diagonal are classes
 # whose members point the same way; red squares off it are classes that were taken for one another. The
-# paper's statement is that the diagonal can be seen in both halves.
+# paper's statement is that the classes can be told apart in both halves. We ask that of every class and the
+# one that is most like it: a block in which three classes are one has a fine diagonal too.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-ulhe-figure3", "caption": "After Figure 3 of the paper: cosines between embeddings before and after clustering, two thousand samples sorted by true class."}, "image": {"alt": "Two heat maps of cosines with ten classes on each axis: blurred squares on the diagonal before clustering, sharp ones after."}}
 page.figure("ulhe.figure3")
@@ -55,7 +57,8 @@ page.table("ulhe.figure3")
 # %% [markdown]
 # ## Figure 4: t-SNE of the ablation's models
 #
-# The pretrained embedding and as many of the four models as have been run.
+# The pretrained embedding and as many of the four models as have been run. The paper's first panel, of the
+# raw data, is missing: a record keeps which samples it drew, but not their images.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-ulhe-figure4", "caption": "After Figure 4 of the paper: t-SNE of a thousand embeddings, in the colours of the true classes."}, "image": {"alt": "Scatter plots of embeddings, a row a data set, a column a model, coloured by class."}}
 page.figure("ulhe.figure4")

@@ -46,8 +46,8 @@ class PCX(SoftAssignment, Clusterer):
     learning_rate: float = pcx.Config.learning_rate
     sharpness: float = pcx.Config.sharpness  # of the soft assignment
     momentum: float = pcx.Config.momentum  # of the centroids
-    clustering_weight: float = pcx.Config.clustering_weight  # per feature
-    entropy_weight: float = pcx.Config.entropy_weight  # per feature
+    clustering_weight: float = pcx.Config.clustering_weight  # of the distance to the centroid
+    entropy_weight: float = pcx.Config.entropy_weight  # of the assignment's entropy
     centroid_integration: bool = pcx.Config.centroid_integration
     centroid_update: str = pcx.Config.centroid_update  # or "proximal", "running sums", "fixed"
     reweighted: bool = pcx.Config.reweighted  # for imbalanced data

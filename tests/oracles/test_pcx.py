@@ -559,8 +559,8 @@ class Replay:
             value.requires_grad_()
         self.mu, self.alpha = model.centroids.clone(), [config.batch_size / k] * k
         self.adam = Adam(list(self.weights.values()), config.learning_rate)
-        self.eta_1 = config.clustering_weight * features
-        self.eta_2 = config.entropy_weight * features
+        self.features = features
+        self.eta_1, self.eta_2 = config.clustering_weight, config.entropy_weight
 
     def layer(self, name, vector):
         return self.weights[f"{name}.weight"] @ vector + self.weights[f"{name}.bias"]
@@ -570,6 +570,10 @@ class Replay:
 
     def decode(self, z):
         return self.layer("autoencoder.decoder.2", self.layer("autoencoder.decoder.0", z).relu())
+
+    def error(self, x, decoded):
+        """D(x, .) of (1): ours is the mean over the features, departure 1."""
+        return sum((x[j] - decoded[j]) ** 2 for j in range(self.features)) / self.features
 
     def batch(self, x, settled):
         """Lines 6 to 10; the losses and the confidence."""
@@ -581,7 +585,7 @@ class Replay:
             seen = z[n]
             if self.config.centroid_integration:
                 seen = self.layer("fusion", torch.cat([z[n], self.mu[k]]))  # (3)
-            reconstruction = reconstruction + (x[n] - self.decode(seen)).square().sum() / len(x)
+            reconstruction = reconstruction + self.error(x[n], self.decode(seen)) / len(x)
             omega = 1.0
             if self.config.reweighted and settled:
                 omega = self.k * self.alpha[k] / sum(self.alpha)  # (10)

@@ -64,6 +64,7 @@ class Cell:
         lost: whether our copy of the paper's text lost the value.
         bound: the inequality that a printed statement makes.
         across: the rows of this claim that the statement compares, see `recluster.papers.across`.
+        chose: whether it helped to choose our settings, so that no run of ours tests it.
     """
 
     row: str
@@ -77,6 +78,7 @@ class Cell:
     lost: bool = False
     bound: Bound | None = None
     across: Across | None = None
+    chose: bool = False
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -163,15 +165,20 @@ class Claim:
         A comparison of rows follows where the scale runs all of them.
         """
         printed = {(cell.row, cell.dataset) for cell in self.cells}
-        shapes = {(cell.metric, tuple(cell.variant.items()), cell.bound) for cell in self.cells}
+        shapes = {
+            (cell.metric, tuple(cell.variant.items()), cell.bound, cell.chose) for cell in self.cells
+        }
         ordered = sorted(shapes, key=lambda shape: self._first(shape[0], dict(shape[1])))
         return [
-            Cell(row=row, dataset=dataset, metric=metric, variant=dict(variant), bound=bound)
+            Cell(
+                row=row, dataset=dataset, metric=metric, variant=dict(variant), bound=bound, chose=chose
+            )
             for row, dataset, _ in self.planned(scale)
             if (row, dataset) not in printed
-            for metric, variant, bound in ordered
+            for metric, variant, bound, chose in ordered
             if any(
-                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant)) and c.bound == bound
+                (c.row, c.metric, dict(c.variant)) == (row, metric, dict(variant))
+                and (c.bound, c.chose) == (bound, chose)
                 for c in self.cells
             )
         ] + self._compared(scale, printed)

@@ -70,6 +70,9 @@ SHORTER: Mapping[str, Settings] = {
     "paper": {"DC*": {"steps": 10_000}},  # not printed: about where DynAE and IDEC* stop
 }
 
+ON_ONE: Mapping[str, Settings] = {"fashion": {"PC-X": {"network": "conv"}}}  # App. A.7
+"""Data set to what a paper prints for it alone."""
+
 
 def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Config]:
     """Name to config of every method at a scale, in the order of the comparison.
@@ -118,4 +121,12 @@ def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Confi
         "DCN+MNet": with_mnet(dcn_),
         "DKM+MNet": with_mnet(dkm_),
         "SeCu": secu.Config(**of("SeCu")),
+    }
+
+
+def on(dataset: str, scale: str) -> dict[str, Config]:
+    """`methods` with what the papers print for this data set alone."""
+    suite = methods(scale)
+    return suite | {
+        name: replace(suite[name], **changes) for name, changes in ON_ONE.get(dataset, {}).items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recluster.papers import pcx, ulhe
+from recluster.papers import pcx, pcx_causes, ulhe
 from recluster.papers.claim import Claim
 from recluster.papers.comparison import METHODS_COMPARED
 from recluster.spec import Config
@@ -75,5 +75,6 @@ CONTRASTS: tuple[Contrast, ...] = (
     ),
     *contrasts("PC-X, the centroid-integration unit", "PC-X / PC-X-no CI", claim=pcx.TABLE_6),
     *contrasts("PC-X, moving centroids", "PC-X / PC-X-Fix", claim=pcx.TABLE_6),
-    *contrasts("PC-X, a pretrained start", "PC-X from the autoencoder / PC-X", claim=pcx.START),
+    *contrasts("PC-X, a pretrained start", "PC-X from the autoencoder / PC-X", claim=pcx_causes.START),
+    *contrasts("PC-X, the entropy term", "PC-X / without the entropy term", claim=pcx_causes.ENTROPY),
 )

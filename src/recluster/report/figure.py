@@ -29,6 +29,7 @@ from recluster.report import (
     starts,
 )
 from recluster.report.band import band, scored_band
+from recluster.report.measured_pcx import fits
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 
@@ -188,19 +189,20 @@ def fusion(found: Found, store: Store) -> Figure:
 
 
 def convergence(found: Found, store: Store) -> Figure:
-    """Excess loss over the burn-in; geometric convergence is a straight line on the left."""
+    """The burn-in's loss over the floor of each course that was fitted to it.
+
+    A straight line is a geometric course on the left, a power law on the right; what lies below the
+    fitted floor has no logarithm, and no point.
+    """
     figure, axes = _columns(2, 1, (3.6, 2.8))
     for (_, dataset), records in found.items():
-        config, shape = records[0].run["config"], records[0].data["shape"]
-        eta = config["clustering_weight"] * np.prod(shape[1:])
-        curves = records[0].curves
-        loss = np.array(curves["reconstruction"]) + eta * np.array(curves["clustering"])
-        excess = (loss - loss[: config["burn_in"]].min())[: config["burn_in"]]
-        epochs = np.arange(1, len(excess) + 1)
-        for panel in axes[0]:
-            panel.plot(epochs[:-1], excess[:-1], label=dataset)
+        loss, courses = fits(records[0])
+        epochs = np.arange(1, len(loss) + 1)
+        for panel, course in zip(axes[0], ("geometric", "power"), strict=True):
+            excess = loss - courses[course].floor
+            panel.plot(epochs[excess > 0], excess[excess > 0], label=dataset)
     for panel, scale in zip(axes[0], ("linear", "log"), strict=True):
-        panel.set(xscale=scale, yscale="log", xlabel="epoch", ylabel="excess loss")
+        panel.set(xscale=scale, yscale="log", xlabel="epoch", ylabel="loss − fitted floor")
         panel.set_title("straight if geometric" if scale == "linear" else "straight if a power")
     axes[0, 0].legend()
     return figure

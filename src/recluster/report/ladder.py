@@ -19,11 +19,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recluster.papers.claim import Cell, Claim
-from recluster.report.measures import FRACTIONS, Unmeasured, measure
+from recluster.report.curves import Unmeasured
+from recluster.report.measures import measure
+from recluster.report.table import SMALLER, state_class
 from recluster.report.verdict import records_of
+from recluster.spec import SCALES
 from recluster.store import Store
 
-LABELLED = ("acc_nearest_mean", "acc_neighbours")
+LABELLED = ("acc_best", "acc_nearest_mean", "acc_neighbours")
 """Measures of a record that use the true classes for more than scoring."""
 CONTRIBUTES = 0.2
 """What share of the gap a row must close to count as a part of its cause."""
@@ -68,8 +71,7 @@ def rungs(claim: Claim, scale: str, store: Store) -> Ladder:
 def _rung(claim: Claim, cell: Cell, scale: str, store: Store) -> Rung:
     values = {}
     config = claim.plan[scale][cell.dataset].get(cell.row)
-    known = config is not None and (cell.metric in FRACTIONS)
-    for record in records_of(store, config, cell.dataset, scale)[0] if config and known else ():
+    for record in records_of(store, config, cell.dataset, scale)[0] if config else ():
         with suppress(Unmeasured):
             value = measure(record, store, cell.metric, cell.variant)
             values[int(record.run["seed"])] = HUNDRED * value
@@ -168,16 +170,17 @@ def closing(claim: Claim, scale: str, store: Store) -> str:
     rows = dict.fromkeys(rung.row for own in found.values() for rung in own)
     first = next(iter(rows))
     head = "".join(f"<th>{html.escape(dataset)}</th>" for dataset in found)
-    lines = {row: "".join(_closed(own, row, claim) for own in found.values()) for row in rows}
+    within = HUNDRED / claim.unit * claim.within
+    lines = {row: "".join(_closed(own, row, within, scale) for own in found.values()) for row in rows}
     body = "".join(
         f"<tr><th>{html.escape(row)}</th>{line}</tr>" for row, line in lines.items() if row != first
     )
     caption = (
         f"Points of ACC over “{html.escape(first)}”, seed by seed where both have the seed, and the "
-        f"share of the gap to the printed number that they close. A row <i>explains</i> the gap where "
-        f"it comes within {HUNDRED / claim.unit * claim.within:.0f} points of the printed number, "
-        f"<i>contributes</i> where it closes {CONTRIBUTES:.0%} or more of the gap, and else is "
-        f"<i>no cause</i>. Scale <b>{scale}</b>."
+        f"share of the gap to the printed number that they close. At paper scale a row <i>explains</i> "
+        f"the gap where it comes within {within:.0f} points of the printed number, <i>contributes</i> "
+        f"where it closes {CONTRIBUTES:.0%} or more of the gap, and else is <i>no cause</i>. Scale "
+        f"<b>{scale}</b>."
     )
     return (
         f'<div class="claim-scroll"><table class="claim"><caption>{caption}</caption><thead><tr>'
@@ -185,7 +188,7 @@ def closing(claim: Claim, scale: str, store: Store) -> str:
     )
 
 
-def _closed(own: Sequence[Rung], row: str, claim: Claim) -> str:
+def _closed(own: Sequence[Rung], row: str, within: float, scale: str) -> str:
     base, one = own[0], next((rung for rung in own if rung.row == row), None)
     shared = base.values.keys() & one.values.keys() if one else set()
     if one is None or not shared:
@@ -193,12 +196,13 @@ def _closed(own: Sequence[Rung], row: str, claim: Claim) -> str:
     gain = float(np.mean([one.values[seed] - base.values[seed] for seed in shared]))
     text, word, state = f"{gain:+.1f}".replace("-", "−"), "", "new"
     if base.printed is not None and one.printed is not None and base.printed > base.mean:
-        share = gain / (base.printed - base.mean)
-        within = one.printed - one.mean <= HUNDRED / claim.unit * claim.within
-        word = "explains" if within else "contributes" if share >= CONTRIBUTES else "no cause"
-        state = "agrees" if within else "differs"
+        share, state = gain / (base.printed - base.mean), SMALLER
         text += f", {share:.0%} of the gap".replace("-", "−")
+        if scale == SCALES[-1]:
+            near = one.printed - one.mean <= within
+            word = "explains" if near else "contributes" if share >= CONTRIBUTES else "no cause"
+            state = "agrees" if near else "differs"
     return (
-        f'<td class="state-{state}"><span class="ours">{text} (n={len(shared)})</span>'
+        f'<td class="{state_class(state)}"><span class="ours">{text} (n={len(shared)})</span>'
         f'<span class="printed">{word}</span></td>'
     )

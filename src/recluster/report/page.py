@@ -26,6 +26,7 @@ from recluster.report import (
     figure,
     ladder,
     leaks_shown,
+    pilot,
     protocol,
     starts,
 )
@@ -161,6 +162,10 @@ class Page:
         claim = find(name)
         scale = self.scales(claim)[-1]
         return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
+
+    def pilot(self) -> Html:
+        """Which settings of PC-X's pilot keep its rule, and which it takes."""
+        return Html(pilot.as_html(self.scale, self.store))
 
     def protocol(self, part: str) -> Figure | Html:
         """A part of the statistics over all methods, named in `protocol.PARTS`."""

@@ -25,7 +25,7 @@ from recluster.report.table import (
     standing,
     state_class,
 )
-from recluster.report.verdict import CALCULATED, Judged, Obtained, judge
+from recluster.report.verdict import CALCULATED, CHOSE, Judged, Obtained, judge
 from recluster.spec import SCALES
 from recluster.store import Store
 
@@ -90,7 +90,8 @@ class Scoreboard:
             f"{'is' if tested == 1 else 'are'} tested, <b>{tested - computed:,}</b> re-run as printed "
             f"and <b>{computed:,}</b> {CALCULATED}: {count['agrees']} agree, "
             f"{count['differs']} differ. {count[SMALLER]} more have a smaller run of ours, which is not "
-            f"yet a test; {count['not run']} wait for their runs. The rest is quoted from work that the "
+            f"yet a test; {count['not run']} wait for their runs; {count[CHOSE]} helped to choose our "
+            f"settings, and test nothing. The rest is quoted from work that the "
             f"papers compare with, or lost.</p></div>"
         )
 

@@ -20,6 +20,7 @@ METRICS = {
     "nmi": "NMI",
     "nmi_max": "NMI (max)",
     "ari": "ARI",
+    "acc_best": "ACC of the best epoch, by labels",
     "acc_nearest_mean": "nearest class mean, by labels",
     "acc_neighbours": "ten neighbours, by labels",
     "clusters": "clusters in use",

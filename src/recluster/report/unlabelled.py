@@ -39,8 +39,8 @@ NAMES = {
     "secu": "SeCu",
     "vade": "VaDE",
 }
-SUMMED = ("ae", "acai", "ulhe-ae", "pcx", "dcn", "dkm")  # their error is a sum over features
-MEAN = ("idec",)  # its error is a mean over features
+SUMMED = ("ae", "acai", "ulhe-ae", "dcn", "dkm")  # their error is a sum over features
+MEAN = ("idec", "pcx")  # its error is a mean over features
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,14 @@ from scipy import stats
 
 from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
-from recluster.report.measures import FRACTIONS, Unmeasured, measure
+from recluster.report.curves import Unmeasured
+from recluster.report.measures import FRACTIONS, measure
 from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
 
-STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
-"""`new` is a value of ours with nothing printed to compare it with; the rest is as it says."""
+CHOSE = "helped to choose"
+STATES = ("agrees", "differs", CHOSE, "new", "not run", "quoted", "lost")
+"""`CHOSE` is a value that our settings were chosen by, `new` one that nothing printed stands beside."""
 CALCULATED = "by calculation"
 """What a reader is told of a value that no run is behind."""
 
@@ -215,6 +217,8 @@ def _planned(claim: Claim, scale: str) -> set[tuple[str, str]]:
 def _state(claim: Claim, cell: Cell, obtained: Obtained) -> str:
     if cell.lost:
         return "lost"
+    if cell.chose:
+        return CHOSE
     if cell.bound is not None:
         return "agrees" if cell.bound.holds(obtained.mean) else "differs"
     if cell.printed is None:
@@ -247,6 +251,7 @@ def _cell_object(judged: Judged) -> dict[str, Any]:
         "mark": cell.mark,
         "bound": None if cell.bound is None else str(cell.bound),
         "across": None if cell.across is None else asdict(cell.across),
+        "chose": cell.chose,
         "obtained": None if judged.obtained is None else asdict(judged.obtained),
         "computed": judged.computed,
         "state": judged.state,

@@ -2,12 +2,12 @@
 
 from recluster.report.toys.dcss import pairs_to_one_hot
 from recluster.report.toys.dynae import dwindling_doubt
-from recluster.report.toys.pcx import slow_exemplars
+from recluster.report.toys.pcx import exemplars
 from recluster.report.toys.secu import priced_clusters
 from recluster.report.toys.ulhe import simplex
 
 TOYS = {
-    "pcx": slow_exemplars,
+    "pcx": exemplars,
     "ulhe": simplex,
     "dynae": dwindling_doubt,
     "dcss": pairs_to_one_hot,
