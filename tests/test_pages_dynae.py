@@ -22,7 +22,8 @@ from recluster.papers.claim import Claim
 from recluster.parts import pretraining
 from recluster.parts.assignment import student_t
 from recluster.report.drawn_dynae import DRAWERS, angles, balance
-from recluster.report.measures import central_classes, measure
+from recluster.report.measured_dynae import central_classes
+from recluster.report.measures import measure
 from recluster.report.toys import dynae as toy
 from recluster.run import current, diagnosed, execute, missing
 from recluster.spec import SCALES, Config, InputError, Run

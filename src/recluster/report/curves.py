@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from recluster.spec import InputError
-from recluster.store import Array
+from recluster.store import Array, Record
 
 Variant = Mapping[str, Any]
 
@@ -21,3 +23,29 @@ def change_over(curve: Array, start: float, end: float) -> float:
     first, last = int(start * (len(curve) - width)), int(end * (len(curve) - width))
     before, after = curve[first : first + width].mean(), curve[last : last + width].mean()
     return float((after - before) / before)
+
+
+def curve_of(record: Record, *names: str) -> Array:
+    """The curve of that name, or the sum of several."""
+    total: Array = np.array([record.curves[name] for name in names]).sum(0)
+    return total
+
+
+def watched(record: Record, name: str) -> Array:
+    """One of `recluster.diagnostics.watched` at the scored epochs."""
+    if name not in record.scored:
+        raise Unmeasured(f"{record.key} was made before {name} was kept; run it again")
+    return np.array(record.scored[name])
+
+
+def over_epochs(record: Record, values: Array) -> float:
+    """The mean over training of what was measured at the scored epochs, which lie ever farther apart.
+
+    Each stands for the epochs since the one scored before it; the start, epoch 0, for none.
+    """
+    return float(np.average(values, weights=np.diff(record.scored["epoch"], prepend=0)))
+
+
+def fall(values: Array) -> float:
+    """The greatest, from one value to the next."""
+    return abs(float(np.diff(values, prepend=values[0]).min()))

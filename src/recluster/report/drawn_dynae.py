@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from recluster.papers.claim import Claim
 from recluster.papers.dynae import TABLE_2, TABLE_4, TABLE_5
 from recluster.papers.dynae_figures import BEST_ACC, REACHES
-from recluster.report.measures import batches, central_classes, dynamic_loss, updates
+from recluster.report.measured_dynae import batches, central_classes, dynamic_loss, updates
 from recluster.store import Array, Record, Store
 
 Found = Mapping[tuple[str, str], list[Record]]

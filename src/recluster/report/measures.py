@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 from sklearn.metrics import silhouette_score
 
-from recluster.diagnostics import APART, OTHERS
-from recluster.report import doubts, measured_pcx, separable
-from recluster.report.curves import Unmeasured, Variant, change_over
+from recluster.diagnostics import OTHERS
+from recluster.report import measured_dynae, measured_pcx, separable
+from recluster.report.curves import (
+    Unmeasured,
+    Variant,
+    change_over,
+    curve_of,
+    fall,
+    over_epochs,
+    watched,
+)
 from recluster.spec import one_of
 from recluster.store import Array, Record, Store, read
 
@@ -40,12 +48,6 @@ def measure(record: Record, store: Store, metric: str, variant: Variant) -> floa
     return store.recall(key, lambda: float(MEASURES[metric](record, store, variant)))
 
 
-def _curve(record: Record, *names: str) -> Array:
-    """The curve of that name, or the sum of several."""
-    total: Array = np.array([record.curves[name] for name in names]).sum(0)
-    return total
-
-
 def _drift(curve: Array) -> float:
     """How much a curve still changes over its last fifth, as a share."""
     return abs(change_over(curve, 0.8, 1))
@@ -54,7 +56,7 @@ def _drift(curve: Array) -> float:
 def objective(record: Record) -> Array:
     """Eq. (1a) of DCSS over the epochs."""
     weight: float = record.run["config"]["centring_weight"]
-    return _curve(record, "reconstruction") + weight * _curve(record, "centring")
+    return curve_of(record, "reconstruction") + weight * curve_of(record, "centring")
 
 
 def _early_rise(curve: Array) -> float:
@@ -65,7 +67,7 @@ def _early_rise(curve: Array) -> float:
 
 def _drop_at_switch(record: Record) -> float:
     """Fall of DCSS's pairwise loss when q takes over from p, in units of the first epoch's loss."""
-    loss, last = _curve(record, "pairs"), record.run["config"]["guided_epochs"]
+    loss, last = curve_of(record, "pairs"), record.run["config"]["guided_epochs"]
     return float((loss[last - 1] - loss[last]) / loss[0])
 
 
@@ -200,28 +202,9 @@ def _rise(record: Record, score: str) -> float:
     return record.scored[score][-1] - record.scored[score][0]
 
 
-def _watched(record: Record, name: str) -> Array:
-    """One of `recluster.diagnostics.watched` at the scored epochs."""
-    if name not in record.scored:
-        raise Unmeasured(f"{record.key} was made before {name} was kept; run it again")
-    return np.array(record.scored[name])
-
-
-def _over_epochs(record: Record, values: Array) -> float:
-    """The mean over training of what was measured at the scored epochs, which lie ever farther apart.
-
-    Each stands for the epochs since the one scored before it; the start, epoch 0, for none.
-    """
-    return float(np.average(values, weights=np.diff(record.scored["epoch"], prepend=0)))
-
-
-def _mean(record: Record, name: str) -> float:
-    return _over_epochs(record, _watched(record, name))
-
-
 def _gap(record: Record, name: str) -> float:
     """The mean distance from the run's ACC over training."""
-    return _over_epochs(record, np.abs(_watched(record, name) - record.scored["acc"]))
+    return over_epochs(record, np.abs(watched(record, name) - record.scored["acc"]))
 
 
 def _best(record: Record) -> float:
@@ -237,124 +220,9 @@ def _early(record: Record, store: Store, variant: Variant) -> float:
     return record.scored["acc"][early] / record.scored["acc"][-1]
 
 
-def batches(record: Record) -> int:
-    """How many an epoch has."""
-    samples: int = record.data["shape"][0]
-    size: int = record.run["config"]["batch_size"]
-    return ceil(samples / size)
-
-
-def _doubted(
-    record: Record, store: Store, variant: Variant, measured: Callable[[Array, Array], float]
-) -> float:
-    """What the share of DynAE's conflicted samples says over training."""
-    steps = batches(record) * np.array(record.scored["epoch"])
-    return measured(steps, _watched(record, "share_conflicted"))
-
-
-def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
-    """ACC of the unconflicted when first they are more than four fifths of all."""
-    values, certain = _watched(record, "acc_unconflicted"), _watched(record, "share_conflicted") < 0.2
-    if not certain.any():
-        raise Unmeasured(f"{record.key}: never are more than 80% of its samples unconflicted")
-    return float(values[certain.argmax()])
-
-
-def _part_rise(record: Record, store: Store, variant: Variant, name: str) -> float:
-    """What a score of the conflicted, or of the others, gains while there are any of them."""
-    part = name.partition("_")[2]
-    there = _watched(record, name)[_watched(record, f"acc_{part}") > 0]  # NMI is 0 of one cluster too
-    if len(there) < 2:
-        raise Unmeasured(f"{record.key} has no two scored epochs in which {name} is of any sample")
-    return float(there[-1] - there[0])
-
-
 def _largest_drop(record: Record, score: str) -> float:
     """The greatest fall from one scored epoch to the next; 0 if there is none."""
-    return _fall(np.array(record.scored[score]))
-
-
-def _fall(values: Array) -> float:
-    """The greatest, from one value to the next."""
-    return abs(float(np.diff(values, prepend=values[0]).min()))
-
-
-def dynamic_loss(record: Record) -> Array:
-    """Eq. (14) of DynAE over the epochs."""
-    weight: float = record.run["config"]["clustering_weight"]
-    return _curve(record, "construction") + weight * _curve(record, "clustering")
-
-
-def _roughness(curve: Array) -> float:
-    """The greatest rise from one epoch to the next, as a share of the curve's range."""
-    return float(np.diff(curve, prepend=curve[0]).max() / np.ptp(curve))
-
-
-def updates(record: Record) -> list[int]:
-    """The places in DynAE's curves of the epochs in which thresholds and centroids were updated.
-
-    Beta_1 drops by the same every time, and a curve has its mean over an epoch.
-    """
-    if "threshold" not in record.curves:
-        raise Unmeasured(f"{record.key} was made before thresholds were kept; run it again")
-    config: Mapping[str, float] = record.run["config"]
-    once = config["drop"] * config["confidence"]
-    drops = np.ceil((config["confidence"] - _curve(record, "threshold")) / once - 1e-3)
-    return [int(place) for place in np.flatnonzero(np.diff(drops, prepend=0.0))]
-
-
-def until_update(record: Record) -> tuple[Array, Array]:
-    """Shares of DynAE's conflicted samples before its first update, and where it shows.
-
-    It shows in its own epoch, in which it may fall anywhere, and in the next.
-    """
-    conflicted, found = _curve(record, "conflicted"), updates(record)
-    if not found or found[0] < 2:
-        when = "in the first two epochs" if found else "never"
-        raise Unmeasured(f"{record.key} was updated {when}: there is nothing to compare")
-    return conflicted[: found[0]], conflicted[found[0] : found[0] + 2]
-
-
-def _conflicted_largest_rise(record: Record, store: Store, variant: Variant) -> float:
-    before, _ = until_update(record)
-    return float(np.diff(before, prepend=before[0]).max())
-
-
-def _conflicted_slowing(record: Record, store: Store, variant: Variant) -> float:
-    """How much less the share falls in the last epoch before the update than in the first."""
-    falls = -np.diff(until_update(record)[0])
-    return float(falls[0] - falls[-1])
-
-
-def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> float:
-    """How much more the share falls with the update than in as many mean epochs before it."""
-    before, after = until_update(record)
-    return float(before[-1] - after[-1] + len(after) * np.diff(before).mean())
-
-
-def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
-    """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
-    arrays = store.arrays(record)
-    labels = arrays["labels"][arrays["sample"]]
-    if len(np.unique(labels)) < 2:
-        return 0.0
-    return float(silhouette_score(arrays["sample_embedding"], labels))
-
-
-def _central_purity(record: Record, store: Store, variant: Variant) -> float:
-    """Share of the commonest class among the `central_classes` of a cluster, over clusters."""
-    central = central_classes(store.arrays(record)).values()
-    return float(np.mean([np.bincount(classes).max() / len(classes) for classes in central]))
-
-
-def central_classes(arrays: Mapping[str, Array]) -> dict[int, Array]:
-    """Cluster to the true classes of its ten samples nearest to its mean, the nearest first."""
-    labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
-    found = {}
-    for label in np.unique(labels):
-        z, own = arrays["sample_embedding"][labels == label], classes[labels == label]
-        found[int(label)] = own[np.linalg.norm(z - z.mean(0), axis=1).argsort()[:10]]
-    return found
+    return fall(np.array(record.scored[score]))
 
 
 def _directions(arrays: Mapping[str, Array]) -> Array:
@@ -401,37 +269,16 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "major": lambda record, store, variant: record.data["largest"],
     "minor": lambda record, store, variant: record.data["smallest"],
     **measured_pcx.MEASURES,
+    **measured_dynae.MEASURES,
     "acc_best": lambda record, store, variant: _best(record),
-    **{f"{name}_end": partial(lambda r, s, v, of: _watched(r, of)[-1], of=name) for name in OTHERS},
+    **{f"{name}_end": partial(lambda r, s, v, of: watched(r, of)[-1], of=name) for name in OTHERS},
     **{f"{name}_gap": partial(lambda r, s, v, of: _gap(r, of), of=name) for name in OTHERS},
-    "acc_agg_end_gap": lambda r, s, v: abs(_watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
+    "acc_agg_end_gap": lambda r, s, v: abs(watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
     "acc_early": _early,
     "acc_rise": lambda record, store, variant: _rise(record, "acc"),
     "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
     "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
-    "delta_fr_start": lambda r, s, v: _watched(r, "delta_fr")[0],
-    "delta_fr_mean": lambda r, s, v: _mean(r, "delta_fr"),
-    "delta_fr_end": lambda r, s, v: _watched(r, "delta_fr")[-1],
-    "delta_fr_largest_drop": lambda r, s, v: _fall(_watched(r, "delta_fr")),
-    "delta_fr_rise": lambda r, s, v: _watched(r, "delta_fr")[-1] - _watched(r, "delta_fr")[0],
-    "delta_fd_mean": lambda r, s, v: _mean(r, "delta_fd"),
-    "delta_fd_largest": lambda r, s, v: _watched(r, "delta_fd").max(),
-    "acc_unconflicted_mostly": _mostly_certain,
-    "share_conflicted_start": lambda r, s, v: _watched(r, "share_conflicted")[0],
-    "share_conflicted_off": partial(_doubted, measured=doubts.off),
-    "share_conflicted_falls": partial(_doubted, measured=doubts.least_fall),
-    "share_conflicted_from_log": partial(_doubted, measured=doubts.from_log),
-    **{f"{name}_rise": partial(_part_rise, name=name) for name in APART[:4]},
-    "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
-    "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
-    "conflicted_largest_rise": _conflicted_largest_rise,
-    "conflicted_slowing": _conflicted_slowing,
-    "conflicted_before_update": lambda record, store, variant: float(until_update(record)[0][-1]),
-    "conflicted_abruptness": _conflicted_abruptness,
-    "conflicted_end": lambda record, store, variant: record.curves["conflicted"][-1],
-    "cluster_silhouette": _cluster_silhouette,
-    "central_purity": _central_purity,
     "class_contrast": _class_contrast,
     "class_margin": partial(_of_classes, measured=separable.class_margin),
     "acc_nearest_mean": partial(_of_classes, measured=separable.nearest_mean),
@@ -439,17 +286,17 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "rank_one_share": _rank_one_share,
     "norm_end": lambda record, store, variant: record.curves["norm"][-1],
     "uniformity_over_least": lambda r, s, v: r.curves["uniformity"][-1] / (r.data["k"] - 1) ** 2,
-    "reconstruction_drift": lambda r, s, v: _drift(_curve(r, "reconstruction")),
-    "reconstruction_rise": lambda r, s, v: _early_rise(_curve(r, "reconstruction")),
-    "centring_drift": lambda r, s, v: _drift(_curve(r, "centring")),
-    "centring_change": lambda r, s, v: change_over(_curve(r, "centring"), 0, 1),
+    "reconstruction_drift": lambda r, s, v: _drift(curve_of(r, "reconstruction")),
+    "reconstruction_rise": lambda r, s, v: _early_rise(curve_of(r, "reconstruction")),
+    "centring_drift": lambda r, s, v: _drift(curve_of(r, "centring")),
+    "centring_change": lambda r, s, v: change_over(curve_of(r, "centring"), 0, 1),
     "objective_drift": lambda r, s, v: _drift(objective(r)),
     "pairs_left": lambda r, s, v: r.curves["pairs"][-1] / r.curves["pairs"][0],
-    "pairs_rise": lambda r, s, v: _largest_rise(_curve(r, "pairs")),
+    "pairs_rise": lambda r, s, v: _largest_rise(curve_of(r, "pairs")),
     "pairs_drop": lambda r, s, v: _drop_at_switch(r),
-    "participation_start": lambda r, s, v: _curve(r, "similar", "dissimilar")[0],
-    "participation_end": lambda r, s, v: _curve(r, "similar", "dissimilar")[-1],
-    "participation_change": lambda r, s, v: np.subtract(*_curve(r, "similar", "dissimilar")[[-1, 0]]),
+    "participation_start": lambda r, s, v: curve_of(r, "similar", "dissimilar")[0],
+    "participation_end": lambda r, s, v: curve_of(r, "similar", "dissimilar")[-1],
+    "participation_change": lambda r, s, v: np.subtract(*curve_of(r, "similar", "dissimilar")[[-1, 0]]),
     "isolated_start": lambda r, s, v: r.curves["isolated"][0],
     "isolated_end": lambda r, s, v: r.curves["isolated"][-1],
     "largest_q": lambda r, s, v: _largest_q(r, s).mean(),
