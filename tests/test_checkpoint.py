@@ -102,6 +102,8 @@ def test_a_run_that_goes_on_leaves_the_record_of_an_unbroken_one(store, tmp_path
     record = execute(run, store)
     assert record.environment["resumed"] == times
     assert same(record, expected, (store, whole))
+    epochs = record.scored.get("epoch", [])
+    assert epochs == sorted({*epochs})  # none is scored again
     assert record.seconds.keys() == expected.seconds.keys()
     assert kept(cache) == []
     assert all(torch.equal(value, saved(cache)[name]) for name, value in weights.items())

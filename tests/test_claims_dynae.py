@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,13 @@ import pytest
 
 from recluster.methods import dynae
 from recluster.papers.claim import Cell
-from recluster.papers.dynae import BEST_GAMMA, CLAIMS, GAMMAS, PRINTED
+from recluster.papers.dynae import CLAIMS
+from recluster.papers.dynae_causes import KMEANS, LIGHT, PLAIN, SHARES, named
+from recluster.papers.dynae_figures import BEST_GAMMA, GAMMAS
+from recluster.papers.dynae_runs import PRINTED
 from recluster.papers.suite import methods
 from recluster.report.measures import measure
+from recluster.report.measures_dynae import updates
 from recluster.spec import InputError, Run
 from recluster.store import FINISHED, Array, Record, Store
 
@@ -44,7 +48,7 @@ COLUMNS = [(dataset, metric) for dataset in PRINTED for metric in ("acc", "nmi")
     [("table2", 19, 8), ("table3", 3, 8), ("table4", 9, 4), ("table5", 3, 4)],
 )
 def test_a_table_has_all_its_cells_in_the_order_of_the_page(name, rows, columns):
-    printed = NAMED[name].cells
+    printed = [cell for cell in NAMED[name].cells if cell.across is None]
     assert len(printed) == rows * columns
     metrics = ("seconds",) if columns == 4 else ("acc", "nmi")
     assert [(c.dataset, c.metric) for c in printed[:columns]] == [
@@ -82,7 +86,7 @@ def test_rows_of_table_2(row, printed):
     ],
 )
 def test_the_columns_add_up_to_those_of_the_page(name, sums):
-    columns = dict.fromkeys((cell.dataset, cell.metric) for cell in NAMED[name].cells)
+    columns = dict.fromkeys((c.dataset, c.metric) for c in NAMED[name].cells if c.across is None)
     assert [sum(column(name, *one).values()) for one in columns] == pytest.approx(sums)
 
 
@@ -160,6 +164,10 @@ def test_the_figures_need_no_runs_beyond_the_tables_but_for_the_balance(scale):
     tables = {run.key for name in ("table2", "table3") for run in NAMED[name].runs(scale)}
     for name in ("table4", "table5", "figure6", "figure9", "figure10", "figure17", "figure18"):
         assert {run.key for run in NAMED[name].runs(scale)} <= tables, name
+    before = {run.key for run in NAMED["start"].runs(scale)} - tables
+    assert {r.method for r in NAMED["start"].runs(scale) if r.key in before} == {
+        "kmeans"
+    }  # on the start
 
 
 def test_the_weight_has_seven_values_for_both_methods_and_one_is_table_2s():
@@ -172,6 +180,57 @@ def test_the_weight_has_seven_values_for_both_methods_and_one_is_table_2s():
     assert {row for row, _, _ in NAMED["figure13"].planned("laptop")} == set(rows)
     best = {row: config for row, _, config in NAMED["figure14"].planned("paper")}
     assert all(config == rows[f"{row}, gamma {BEST_GAMMA:g}"] for row, config in best.items())
+
+
+def test_a_tenth_of_the_pretraining_is_told_apart_by_its_initial_weights_alone():
+    rows = {row: config for row, _, config in NAMED["pilot"].planned("paper")}
+    assert [*rows] == ["fan-in", "glorot"]
+    for row, config in rows.items():
+        assert (config.steps, config.start.steps, config.start.initialisation) == (1000, 12_500, row)
+    assert replace(rows["glorot"], start=rows["fan-in"].start) == rows["fan-in"]
+
+
+def test_starts_are_the_tables_cut_off_earlier():
+    rows = {row: c for row, data, c in NAMED["starts"].planned("paper") if data == "usps"}
+    assert len(rows) == 12
+    assert sorted({config.start.steps for config in rows.values()}) == [10_000, 30_000, 60_000, 130_000]
+    suite = methods("paper")
+    assert rows[named(PLAIN, SHARES[-1])] == suite["DynAE"]
+    assert rows[named(KMEANS, SHARES[-1])] == suite["ACAI + k-means"]
+    assert rows[named(LIGHT, SHARES[-1])] == replace(suite["DynAE"], clustering_weight=0.01)
+
+
+def test_every_part_changes_one_thing():
+    own = methods("paper")["DynAE"]
+    rows = {row: config for row, _, config in NAMED["parts"].planned("paper") if row != "as here"}
+    deep = {row: config for row, config in rows.items() if isinstance(config, dynae.Config)}
+    assert len(deep) == 8
+    for row, config in deep.items():
+        assert config.start is not None
+        assert own.start is not None
+        pairs = ((config, own), (config.start, own.start))
+        changed = [
+            field.name
+            for one, other in pairs
+            for field in fields(one)
+            if field.name != "start" and getattr(one, field.name) != getattr(other, field.name)
+        ]
+        assert changed == ["rotation", "shift"] if "augmentation" in row else len(changed) == 1, row
+
+
+def test_statements_on_rows_are_those_of_the_text():
+    """Each printed table agrees with what Section 5.2.1 says of it, by the very bounds."""
+    for name, count in (("start", 24), ("table4", 8), ("table5", 4)):
+        stated = [cell for cell in NAMED[name].cells if cell.across]
+        seen = 0
+        for cell in stated:
+            metric = "seconds" if cell.metric == "log_seconds" else cell.metric
+            known = column(name, cell.dataset, metric)
+            if {*cell.rows} <= known.keys():
+                values = {row: np.log(v) if metric == "seconds" else v for row, v in known.items()}
+                assert cell.bound.holds(cell.across.of(values)), cell
+                seen += 1
+        assert seen == count
 
 
 # --- measures -----------------------------------------------------------------------------------
@@ -221,18 +280,56 @@ def test_courses_of_the_scores_by_hand(store):
     assert measure(once, store, "acc_largest_drop", {}) == measure(once, store, "acc_rise", {}) == 0
 
 
+CONFLICTED = [0.50, 0.30, 0.20, 0.15, 0.16, 0.14, 0.08, 0.02, 0.0]
+
+
 def test_the_course_of_the_conflicted_by_hand(store):
-    one = record(curves={"conflicted": [0.50, 0.30, 0.20, 0.15, 0.16, 0.14, 0.02, 0.0]})
+    threshold = [0.3] * 6 + [0.25, 0.21, 0.12]  # one drop within the seventh epoch, one before the ninth
+    one = record(curves={"conflicted": CONFLICTED, "threshold": threshold})
+    assert updates(one) == [6, 8]
     assert measure(one, store, "conflicted_before_update", {}) == 0.14
     assert measure(one, store, "conflicted_largest_rise", {}) == pytest.approx(0.01)
     assert measure(one, store, "conflicted_slowing", {}) == pytest.approx(0.2 - 0.02)
-    assert measure(one, store, "conflicted_abruptness", {}) == pytest.approx(0.12 - 0.36 / 5)
+    assert measure(one, store, "conflicted_abruptness", {}) == pytest.approx(0.12 - 2 * 0.36 / 5)
     assert measure(one, store, "conflicted_end", {}) == 0
 
 
-def test_a_run_too_short_for_an_update_is_refused(store):
-    with pytest.raises(InputError, match=r"3 epochs or more, \w{12} has fewer"):
-        measure(record(curves={"conflicted": [0.5, 0.4]}), store, "conflicted_slowing", {})
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        ([0.3] * 4, []),
+        ([0.3, 0.21, 0.21, 0.21], [1]),
+        ([0.3, 0.299, 0.21, 0.12], [1, 3]),
+        ([0.28, 0.21, 0.05, 0.03], [0, 2]),  # in the third two at once
+    ],
+)
+def test_an_update_is_the_epoch_in_which_the_threshold_falls(threshold, expected):
+    assert updates(record(curves={"threshold": threshold})) == expected
+
+
+@pytest.mark.parametrize(
+    ("curves", "message"),
+    [
+        ({"threshold": [0.3] * 9}, "was updated never"),
+        ({"threshold": [0.3] + [0.21] * 8}, "was updated in the first two epochs"),
+        ({}, "before thresholds were kept; run it again"),
+    ],
+)
+def test_a_run_without_an_update_to_compare_with_is_refused(store, curves, message):
+    with pytest.raises(InputError, match=message):
+        measure(record(curves={"conflicted": CONFLICTED, **curves}), store, "conflicted_slowing", {})
+
+
+def test_scores_over_training_weigh_the_epochs_that_they_stand_for(store):
+    scored = {"epoch": [0, 1, 2, 4, 8], "delta_fr": [9.0, 0.1, 0.2, 0.4, 0.3], "acc": [1.0] + [0.5] * 4}
+    scored["delta_fd"] = [-one for one in scored["delta_fr"]]
+    one = record(scored=scored)
+    mean = (0.1 + 0.2 + 2 * 0.4 + 4 * 0.3) / 8
+    assert measure(one, store, "delta_fr_mean", {}) == pytest.approx(mean)
+    assert measure(one, store, "delta_fd_mean", {}) == pytest.approx(-mean)
+    assert measure(one, store, "acc_best", {}) == 0.5  # the start has not been trained
+    even = {name: values[1:] for name, values in scored.items()} | {"epoch": [3, 6, 9, 12]}
+    assert measure(record(scored=even), store, "delta_fr_mean", {}) == pytest.approx(0.25)
 
 
 def test_the_loss_is_that_of_equation_14(store):
@@ -242,6 +339,31 @@ def test_the_loss_is_that_of_equation_14(store):
     )  # 10, 11, 4
     assert measure(one, store, "dynamic_loss_change", {}) == pytest.approx(-0.6)
     assert measure(one, store, "dynamic_loss_roughness", {}) == pytest.approx(1 / 7)
+
+
+def test_the_pilots_rule_by_hand(store):
+    """Nine samples in batches of 256: an epoch is one step."""
+    epochs = [0, 100, 180, 280, 420, 560, 980, 1000]
+    shares = [0.7, 0.6, 0.5, 0.45, 0.44, 0.353, 0.265, 0.2]
+    one = record(scored={"epoch": epochs, "share_conflicted": shares})
+    assert measure(one, store, "share_conflicted_start", {}) == 0.7
+    assert measure(one, store, "share_conflicted_off", {}) == pytest.approx(0.1)
+    assert measure(one, store, "share_conflicted_falls", {}) == pytest.approx(0.01)  # from 280 to 420
+    expected = (abs(0.55 - 0.544) + abs(0.45 - 0.466) + abs(0.44 - 0.401)) / 5
+    assert measure(one, store, "share_conflicted_from_log", {}) == pytest.approx(expected)
+    rising = record(scored={"epoch": epochs, "share_conflicted": [*shares[:4], 0.46, *shares[5:]]})
+    assert measure(rising, store, "share_conflicted_falls", {}) == pytest.approx(-0.01)
+
+
+def test_seconds_as_logarithms_and_how_many_epochs_were_trained(store):
+    one = record(
+        curves={"conflicted": [0.5] * 7}, seconds={"total": 20.0}, scored={"delta_fr": [0.5, 0.2, 0.9]}
+    )
+    twice = record(seconds={"total": 40.0})
+    longer = measure(twice, store, "log_seconds", {}) - measure(one, store, "log_seconds", {})
+    assert longer == pytest.approx(np.log(2))
+    assert measure(one, store, "epochs", {}) == 7
+    assert measure(one, store, "delta_fr_largest_drop", {}) == pytest.approx(0.3)
 
 
 def sampled(store: Store, z: Array, labels: list[int], classes: list[int]) -> Record:

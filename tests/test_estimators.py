@@ -174,6 +174,7 @@ WORDS = {
     "phases": "first",
     "constraint": "entropy",
     "likelihood": "bernoulli",
+    "initialisation": "glorot",
 }
 
 
@@ -185,7 +186,7 @@ def another(name: str, value: Any) -> Any:
         return not value
     if value is None:
         return 2.0
-    return value + 1 if isinstance(value, int) else 0.99 * value
+    return value + 1 if isinstance(value, int) else 0.99 * value or 0.5
 
 
 def chain_of(config: Config | None) -> Iterator[Config]:

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from recluster import diagnostics, fingerprint, metrics
 from recluster import run as runner
 from recluster.data import Dataset, content_checksum, formats
-from recluster.methods import dcn, dynae, idec
+from recluster.methods import dynae, idec
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.papers import CLAIMS
@@ -22,7 +22,8 @@ from recluster.papers.claim import Claim
 from recluster.parts import pretraining
 from recluster.parts.assignment import student_t
 from recluster.report.drawn_dynae import DRAWERS, angles, balance
-from recluster.report.measures import central_classes, measure
+from recluster.report.measures import measure
+from recluster.report.measures_dynae import central_classes
 from recluster.report.toys import dynae as toy
 from recluster.run import current, diagnosed, execute, missing
 from recluster.spec import SCALES, Config, InputError, Run
@@ -35,7 +36,7 @@ AE = pretraining.Config(epochs=2, batch_size=64)
 DYNAE = dynae.Config(start=AE, steps=6, refresh=2, batch_size=64, tolerance=0.0, confidence=0.1)
 WATCHED: dict[str, Config] = {
     "DynAE": DYNAE,
-    "DC*": dcn.Config(start=AE, epochs=2, batch_size=64),
+    "DC*": replace(DYNAE, dynamic=False),
     "IDEC*": idec.Config(start=AE, steps=4, batch_size=64, tolerance=0.0),
 }
 
@@ -137,6 +138,7 @@ def test_each_part_is_scored_as_if_it_were_all_the_data():
     for name, part in (("unconflicted", ~doubtful), ("conflicted", doubtful)):
         scores = metrics.scores(Y[part], labels.numpy()[part])
         assert [found[f"{kind}_{name}"] for kind in ("acc", "nmi")] == [scores["acc"], scores["nmi"]]
+    assert found["share_conflicted"] == doubtful.mean()
     assert found["acc_unconflicted"] != found["acc_conflicted"]
     model.thresholds.fill_(-2.0)  # nobody is in doubt
     sure = diagnostics.apart(model, x, Y, labels)
@@ -202,14 +204,14 @@ def test_angles_by_hand(tmp_path):
 
 def test_the_parts_course_by_hand(tmp_path):
     scored = {
-        "epoch": [1, 2, 4, 5],
+        "epoch": [0, 2, 4, 5],
+        "share_conflicted": [1.0, 0.5, 0.1, 0.0],
         "acc_unconflicted": [0.0, 0.9, 0.8, 0.7],
         "nmi_unconflicted": [0.0, 0.5, 0.6, 0.6],
         "acc_conflicted": [0.5, 0.4, 0.3, 0.0],
         "nmi_conflicted": [0.2, 0.0, 0.0, 0.0],
     }
     one, store = record(DYNAE, scored=scored), Store(tmp_path)
-    one = replace(one, curves={"conflicted": [1.0, 0.5, 0.3, 0.1, 0.0]})
     assert measure(one, store, "acc_unconflicted_mostly", {}) == 0.8
     assert measure(one, store, "acc_unconflicted_rise", {}) == pytest.approx(-0.2)
     assert measure(one, store, "nmi_unconflicted_rise", {}) == pytest.approx(0.1)
@@ -218,8 +220,9 @@ def test_the_parts_course_by_hand(tmp_path):
     empty = replace(one, scored=scored | {"acc_conflicted": [0.5, 0.0, 0.0, 0.0]})
     with pytest.raises(InputError, match="no two scored epochs in which nmi_conflicted"):
         measure(empty, store, "nmi_conflicted_rise", {})
+    unsure = replace(one, scored=scored | {"share_conflicted": [1.0] * 4})
     with pytest.raises(InputError, match="never are more than 80%"):
-        measure(replace(one, curves={"conflicted": [1.0] * 5}), store, "acc_unconflicted_mostly", {})
+        measure(unsure, store, "acc_unconflicted_mostly", {})
 
 
 def test_bars_stand_for_printed_and_for_our_mean_seconds(tmp_path):
@@ -239,6 +242,36 @@ def test_curves_are_over_the_batches_seen_and_seeds_may_differ_in_length(tmp_pat
     assert first.get_xdata().tolist() == [2, 4]  # 128 samples in batches of 64
     assert second.get_ydata().tolist() == [0.1, 0.2, 0.4]
     assert 0.9 in [line.get_ydata()[0] for line in figure.axes[0].get_lines()]
+    plt.close(figure)
+
+
+def test_red_circles_are_the_epochs_of_the_recorded_updates(tmp_path):
+    curves = {
+        "construction": [3.0, 2.0, 1.0, 1.0],
+        "clustering": [1.0] * 4,
+        "conflicted": [0.6, 0.5, 0.2, 0.1],
+        "threshold": [0.1, 0.1, 0.08, 0.07],
+    }  # of DYNAE, whose thresholds drop from 0.1 by 0.03
+    figure = DRAWERS["dynamics"]({("DynAE", "digits"): [record(DYNAE, curves=curves)]}, Store(tmp_path))
+    (circles,) = [line for line in figure.axes[1].get_lines() if line.get_marker() == "o"]
+    assert (circles.get_xdata().tolist(), circles.get_ydata().tolist()) == ([6], [0.2])
+    plt.close(figure)
+
+
+def test_parts_have_colours_of_their_own_and_end_where_they_are_empty(tmp_path):
+    scored = {
+        "epoch": [0, 1, 2],
+        **{name: [0.4, 0.5, 0.6] for name in ("acc", "nmi")},
+        **{f"{name}_unconflicted": [0.9, 0.8, 0.6] for name in ("acc", "nmi")},
+        **{f"{name}_conflicted": [0.3, 0.2, 0.0] for name in ("acc", "nmi")},
+    }
+    figure = DRAWERS["rises"]({("DynAE", "digits"): [record(DYNAE, scored=scored)]}, Store(tmp_path))
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert [*lines] == ["DynAE", "unconflicted", "conflicted"]
+    assert len({line.get_color() for line in lines.values()}) == 3
+    assert lines["DynAE"].get_xdata().tolist() == [0, 2, 4]
+    assert np.isnan(lines["conflicted"].get_ydata()[2])
+    assert lines["unconflicted"].get_ydata().tolist() == [0.9, 0.8, 0.6]
     plt.close(figure)
 
 

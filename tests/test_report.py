@@ -151,7 +151,7 @@ def test_the_verdict_counts_every_cell(page):
 
 
 def test_departures_are_those_of_the_method_s_page():
-    text = departures("pcx")
+    text = departures(pcx.Config)
     assert text.count("<li>") == (pcx.__doc__ or "").count("\n1. ") + 7
     assert "`" not in text
 

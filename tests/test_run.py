@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -256,12 +257,28 @@ def test_the_sample_is_a_part_of_the_data_in_their_order(store, monkeypatch):
     assert np.array_equal(arrays["sample_fused"], seen[-1].views["fused"](torch.from_numpy(X[rows])))
 
 
-def test_a_long_run_is_scored_some_twenty_times_and_at_its_end(store):
+def test_a_long_run_is_scored_often_early_then_rarer_and_at_its_end(store):
     run = run_of(pcx.Config(epochs=41, burn_in=1, batch_size=N))
     record = execute(run, store)
-    assert record.scored["epoch"] == [*range(2, 41, 2), 41]
-    assert {len(values) for values in record.scored.values()} == {21}
+    assert record.scored["epoch"] == [*range(1, 21), *range(22, 31, 2), 33, 36, 39, 41]
+    assert {len(values) for values in record.scored.values()} == {29}
     assert {len(values) for values in record.curves.values()} == {41}
+
+
+def test_a_start_with_clusters_of_its_own_is_scored_as_epoch_0_and_has_no_curves(store):
+    record = execute(run_of(TINY["idec"]), store)
+    assert record.scored["epoch"] == [0, 1, 2]
+    assert {len(curve) for curve in record.curves.values()} == {2}
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 10, 21, 2500, 100_000])
+def test_scored_epochs_are_the_first_ten_and_then_a_tenth_of_their_number_apart(epochs):
+    chosen = runner.scored_epochs(epochs)
+    assert chosen[:11] == tuple(range(min(epochs, 10) + 1))
+    late = [epoch for epoch in chosen if epoch >= 10]
+    assert all(after - before == before // 10 for before, after in pairwise(late))
+    assert epochs < chosen[-1] + max(1, chosen[-1] // 10)
+    assert chosen[-1] <= epochs
 
 
 def test_seconds_add_up_and_name_the_start(store):

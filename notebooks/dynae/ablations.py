@@ -57,11 +57,14 @@ page.table("dynae.figure14")
 
 # %% [markdown]
 # A weight counts in units of the losses. Ours are means over elements, as in the official code; in the
-# sums that the paper prints, the same number would mean another balance.
+# sums that the paper prints, the same number would mean another balance. And a weight above one would
+# lengthen every step of plain gradient descent, so that the figure would test the step instead: ours divides
+# the whole loss by such a weight.
 #
 # ## Without the dynamics
 #
-# DC\* is the paper's own ablation: k-means and reconstruction together from start to end. The paper
+# DC\* is the paper's own ablation: k-means and reconstruction together from start to end, with DynAE's own
+# optimiser and start. Nobody is in doubt, and nothing is updated. The paper
 # shows only the directions of its gradients; they are on the page of [figures](figures.ipynb), and its
 # accuracy beside that of all others is on the [comparison's page](../comparison/methods.ipynb).
 #

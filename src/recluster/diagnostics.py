@@ -42,7 +42,9 @@ from recluster.parts.hypersphere import energy, unit
 from recluster.spec import InputError, one_of
 
 ANGLES = ("delta_fr", "delta_fd")
-APART = ("acc_unconflicted", "nmi_unconflicted", "acc_conflicted", "nmi_conflicted")
+APART = (
+    "acc_unconflicted", "nmi_unconflicted", "acc_conflicted", "nmi_conflicted", "share_conflicted"
+)  # fmt: skip
 OTHERS = ("acc_mini", "acc_kmeans", "acc_gmm", "acc_agg")
 DRAWN, RESTARTS = 2000, 5  # samples that other clusterings are made of, and how often they start
 Edges = NDArray[np.float64]
@@ -162,8 +164,8 @@ def apart(
 ) -> dict[str, float]:
     """`APART`: ACC and NMI of those of x (n, ...) that DynAE does not doubt now, and of those it does.
 
-    y and labels are (n,). A part is scored as if it were all the data (Figure 10 does not say), 0 while
-    it is empty.
+    And the share of the latter among all, which needs no labels. y and labels are (n,). A part is scored
+    as if it were all the data (Figure 10 does not say), 0 while it is empty.
     """
     classes, clusters = integers("y", y, len(x)), integers("labels", labels, len(x))
     doubtful = in_batches(model.conflicted, x, model).cpu().numpy()
@@ -172,7 +174,7 @@ def apart(
         if part.any():
             found[f"acc_{name}"] = metrics.accuracy(classes[part], clusters[part])
             found[f"nmi_{name}"] = metrics.nmi(classes[part], clusters[part])
-    return found
+    return found | {"share_conflicted": float(doubtful.mean())}
 
 
 def others(model: pcx.Model, x: Tensor, y: ArrayLike | Tensor) -> dict[str, float]:

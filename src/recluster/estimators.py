@@ -101,21 +101,23 @@ class ULHE(PretrainedClusterer):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DynAE(SoftAssignment, PretrainedClusterer):
-    """DynAE: a dynamic autoencoder, pretrained by ACAI. See `recluster.methods.dynae`."""
+    """DynAE: a dynamic autoencoder, pretrained on augmented samples. See `recluster.methods.dynae`."""
 
     network: str = acai.Config.network  # or "conv", "dcss-conv", for images
     embedding_size: int = acai.Config.embedding_size
     pretraining_steps: int = acai.Config.steps
     pretraining_batch_size: int = acai.Config.batch_size
     pretraining_learning_rate: float = acai.Config.learning_rate
-    deception_weight: float = acai.Config.deception_weight  # of the critic; 0: a plain autoencoder
+    deception_weight: float = dynae.START.deception_weight  # of a critic; 0: a plain autoencoder
     pretraining_rotation: float = acai.Config.rotation  # of images, degrees either way
     pretraining_shift: float = acai.Config.shift  # of images, share of the side either way
+    initialisation: str = dynae.START.initialisation  # of the weights; or "glorot"
     steps: int = dynae.Config.steps
     batch_size: int = dynae.Config.batch_size
     learning_rate: float = dynae.Config.learning_rate
     momentum: float = dynae.Config.momentum
     tolerance: float = dynae.Config.tolerance  # stop when fewer than this share are conflicted
+    dynamic: bool = dynae.Config.dynamic  # False: nobody is conflicted, the ablation DC*
     confidence: float = dynae.Config.confidence
     drop: float = dynae.Config.drop  # of the thresholds
     clustering_weight: float = dynae.Config.clustering_weight
@@ -124,6 +126,7 @@ class DynAE(SoftAssignment, PretrainedClusterer):
     consistency: bool = dynae.Config.consistency
     rotation: float = dynae.Config.rotation  # of images, degrees either way
     shift: float = dynae.Config.shift  # of images, share of the side either way
+    longest_gradient: float = dynae.Config.longest_gradient  # longer ones are cut
 
     _method = dynae.Config
     _pretraining = acai.Config

@@ -234,8 +234,11 @@ def test_dec_step_by_step(double, start, in_order, refresh):
     encoder = {name: value for name, value in start.items() if name.startswith("encoder")}
     hand = ByHand(encoder, centroids=lloyd(embedded(x, start), 3)[1])
     torch.manual_seed(1)
-    taken = 0
-    for step in dec.fit(x, 3, config, start):
+    taken, steps = 0, dec.fit(x, 3, config, start)
+    begin = next(steps)
+    assert (begin.epoch, begin.curves) == (0, {})
+    close(begin.assign(x), exact([dec_soft(z, hand.centroids).tolist() for z in embedded(x, start)]))
+    for step in steps:
         losses = []
         for rows in torch.arange(7).split(4):
             if taken == config.steps:
@@ -293,7 +296,7 @@ def test_dec_stops_at_the_first_refresh_that_changes_few_labels(start, optimiser
     config = replace(CONFIGS[dec], refresh=refresh, tolerance=1.0, learning_rate=1e-9)
     steps = list(dec.fit(data(), 3, config, start))
     assert len(optimiser_steps) == refresh
-    assert len(steps) == -(-refresh // 2)  # two batches an epoch, and none without a step
+    assert len(steps) == 1 + -(-refresh // 2)  # the start, two batches an epoch, and none without a step
 
 
 # --- DCN ----------------------------------------------------------------------------------------
@@ -959,7 +962,9 @@ def test_a_few_steps_on_the_fingerprints_data(page, config, narrow, optimiser_st
     steps = steps_of(page, config.shortened(), x, fingerprint.CLUSTERS)
     check(steps, x, fingerprint.CLUSTERS)
     assert len(optimiser_steps) <= 20
-    assert [step.epoch for step in steps] == [*range(1, len(steps) + 1)]
+    first = steps[0].epoch
+    assert first == (0 if page is dec else 1)
+    assert [step.epoch for step in steps] == [*range(first, first + len(steps))]
     again = steps_of(page, config.shortened(), x, fingerprint.CLUSTERS)
     assert torch.equal(again[-1].assign(x), steps[-1].assign(x))
     if page is not shallow:

@@ -20,6 +20,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from recluster.methods import METHODS, Method, dynae
 from recluster.nets import NETWORKS, autoencoder
+from recluster.nets.autoencoder import fan_in
 from recluster.nets.critic import Critic
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, pretraining
@@ -412,14 +413,19 @@ class Adam:
 
 
 class Descent:
-    """Gradient descent with (heavy-ball) momentum."""
+    """Gradient descent with (heavy-ball) momentum, along gradients no longer than told."""
 
-    def __init__(self, parameters, rate, momentum):
+    def __init__(self, parameters, rate, momentum, longest):
         self.parameters, self.rate, self.momentum = list(parameters), rate, momentum
+        self.longest, self.cut = longest, 0
         self.moves = [torch.zeros_like(one) for one in self.parameters]
 
     def step(self, loss):
         gradients = torch.autograd.grad(loss, self.parameters)
+        length = sum(one.square().sum().item() for one in gradients) ** 0.5
+        if length > self.longest:
+            gradients = [one * self.longest / (length + 1e-6) for one in gradients]  # torch's guard
+            self.cut += 1
         for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
             self.moves[i] = self.momentum * self.moves[i] - self.rate * gradient
             parameter.data += self.moves[i]
@@ -518,26 +524,103 @@ def replayed(batch, weights, critic, players, config):
     return {name: loss.item() for name, loss in losses.items()}
 
 
-def test_without_deception_the_critic_does_not_touch_the_autoencoder(tiny):
-    plain = acai.Config(steps=4, batch_size=4, embedding_size=2, deception_weight=0.0)
-    ends = []
-    for config in (plain, replace(plain, deception_weight=1.0)):
-        torch.manual_seed(0)
-        *_, step = acai.fit(data((5,)), 2, config)
-        ends.append(step.modules["autoencoder"].state_dict())
+@pytest.mark.parametrize("initialisation", ["glorot", "fan-in"])
+@shapes
+def test_without_deception_it_is_a_plain_autoencoder_of_augmented_samples(tiny, shape, initialisation):
+    config = acai.Config(
+        steps=4,
+        batch_size=4,
+        embedding_size=2,
+        deception_weight=0.0,
+        rotation=7.0,
+        shift=0.2,
+        initialisation=initialisation,
+    )
+    x = data(shape)
     torch.manual_seed(0)
-    network = autoencoder("mlp", (5,), 2)
-    autoencoder("mlp", (5,), 2)  # the critic's weights are drawn all the same
-    adam = torch.optim.Adam(network.parameters(), lr=1e-4)
+    *_, step = acai.fit(x, 2, config)
+    torch.manual_seed(0)
+    network = autoencoder("mlp", shape, 2)
+    if initialisation == "fan-in":
+        network.apply(fan_in)
+    adam = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
     for _ in range(2):
         for rows in torch.randperm(7).split(4):
-            torch.rand(2, len(rows))
+            batch = augmented(x[rows], 7.0, 0.2)
             adam.zero_grad()
-            acai.summed_error(data((5,))[rows], network(data((5,))[rows])).backward()
+            ((batch - network(batch)).square().sum() / len(rows)).backward()
             adam.step()
+    assert step.modules.keys() == {"autoencoder"}
+    assert step.curves.keys() == {"reconstruction"}
     for name, value in network.state_dict().items():
-        torch.testing.assert_close(ends[0][name], value)
-    assert any(not torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+        assert torch.equal(step.modules["autoencoder"].state_dict()[name], value), name
+
+
+@shapes
+def test_slopes_are_those_of_two_passes_one_for_each_player(double, tiny, shape):
+    torch.manual_seed(0)
+    model, x = autoencoder("mlp", shape, 2), data(shape)
+    critic = Critic(autoencoder("mlp", shape, 2).encoder)
+    torch.manual_seed(1)
+    losses = acai.adversarial(model, critic, x, 0.7)
+    torch.manual_seed(1)
+    alpha, gamma = torch.rand(2, len(x))
+    alpha = alpha / 2
+
+    def passed():
+        z = model.encoder(x)
+        return model.decoder(z), model.decoder(acai.mixed(z, z.roll(1, 0), alpha))
+
+    outputs, mixtures = passed()
+    first = equation_6_of(x, outputs, critic(mixtures), 0.7)
+    expected = torch.autograd.grad(first, list(model.parameters()))
+    for weight, slope in zip(model.parameters(), expected, strict=True):
+        close(weight.grad, slope)
+    outputs, mixtures = (one.detach() for one in passed())
+    blends = acai.mixed(x, outputs, gamma)
+    second = (critic(mixtures) - alpha).square().mean() + critic(blends).square().mean()
+    expected = torch.autograd.grad(second, list(critic.parameters()))
+    for weight, slope in zip(critic.parameters(), expected, strict=True):
+        close(weight.grad, slope)
+    close(losses["critic"], second)
+
+
+def equation_6_of(x, outputs, answers, weight):
+    """Eq. (6) per sample, of tensors."""
+    reconstruction = (x - outputs).square().sum() / len(x)
+    return reconstruction + weight * answers.square().sum() / len(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [
+        (nn.Linear(50, 400), 50),
+        (nn.Conv2d(4, 60, 3), 4 * 9),
+        (nn.ConvTranspose2d(60, 4, 3, stride=2), 60 * 9),
+    ],
+    ids=["linear", "convolution", "transposed"],
+)
+def test_fan_in_is_uniform_within_one_over_the_root_of_the_inputs(layer, inputs):
+    nn.init.constant_(layer.bias, 9.0)
+    torch.manual_seed(0)
+    fan_in(layer)
+    limit = inputs**-0.5
+    assert 0.99 * limit < layer.weight.abs().max().item() <= limit
+    assert layer.weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.05)
+    assert not layer.bias.any()
+
+
+def test_weights_start_as_they_are_told():
+    ends = []
+    for initialisation in ("glorot", "fan-in"):
+        config = acai.Config(initialisation=initialisation)
+        torch.manual_seed(0)
+        network = config.autoencoder((1, 8, 8))
+        ends.append([layer for layer in network.modules() if isinstance(layer, nn.Linear)])
+    for glorot, fanned in zip(*ends, strict=True):
+        outputs, inputs = glorot.weight.shape
+        assert 0.9 < glorot.weight.abs().max().item() / (6 / (inputs + outputs)) ** 0.5 <= 1
+        assert 0.9 < fanned.weight.abs().max().item() / inputs**-0.5 <= 1
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (3, 1), (4, 2), (6, 2), (7, 3)])
@@ -597,6 +680,9 @@ OTHERS = {
     "consistency": {"consistency": True},
     "confident": {"confidence": 0.9, "drop": 0.1, "steps": 20},
     "stopping": {"tolerance": 0.2, "confidence": 0.6, "steps": 40},
+    "heavy": {"clustering_weight": 6.0},
+    "short gradients": {"longest_gradient": 0.2},
+    "DC*": {"dynamic": False},
 }
 
 
@@ -606,8 +692,11 @@ class Replay:
     def __init__(self, network, x, k, config):
         self.config, self.x, self.k = config, x, k
         self.weights = copied(network)
-        self.descent = Descent(self.weights.values(), config.learning_rate, config.momentum)
-        self.beta = [config.confidence, config.confidence / 2]  # kappa / K and half of it
+        self.descent = Descent(
+            self.weights.values(), config.learning_rate, config.momentum, config.longest_gradient
+        )
+        kappa = config.confidence if config.dynamic else 0.0  # over K; without dynamics nobody doubts
+        self.beta = [kappa, kappa / 2]
         self.drops = self.rests = 0
         self.centre()
 
@@ -643,27 +732,31 @@ class Replay:
         construction = clustering = 0.0
         for i in range(len(x)):
             z = encode(self.weights, seen[i])
-            aim = x[i] if doubtful[i] else self.images[cluster[i]]
+            rebuilt = doubtful[i] or not self.config.dynamic
+            aim = x[i] if rebuilt else self.images[cluster[i]]
             construction = construction + (aim - decode(self.weights, z, shape)).square().sum()
             if not doubtful[i]:
                 clustering = clustering + (z - self.mu[cluster[i]]).square().sum()
             elif self.config.consistency:
                 clustering = clustering + (z - clean[i]).square().sum()
         construction, clustering = construction / x.numel(), clustering / clean.numel()
-        self.descent.step(construction + self.config.clustering_weight * clustering)
+        gamma = self.config.clustering_weight
+        share = (1, gamma) if gamma <= 1 else (1 / gamma, 1)  # the larger of both weights is one
+        self.descent.step(share[0] * construction + share[1] * clustering)
         return {
             "construction": construction.item(),
             "clustering": torch.as_tensor(clustering).item(),
             "conflicted": sum(doubtful) / len(x),
+            "threshold": self.beta[0],
         }
 
     def run(self):
         """Means, weights, centroids and thresholds after every epoch."""
-        n, left, done, before = len(self.x), [], 0, self.counted()
+        n, left, done, before = len(self.x), [], 0, len(self.x)
         while True:
             epoch, over = [], False
             for rows in torch.randperm(n).split(self.config.batch_size):
-                if done and done % self.config.refresh == 0:
+                if self.config.dynamic and done and done % self.config.refresh == 0:
                     now = self.counted()
                     over = now / n < self.config.tolerance
                     if not over and now >= before:
@@ -709,7 +802,10 @@ def test_training_follows_the_paper_step_by_step(double, tiny, optimiser_steps, 
     replay = Replay(network, x, 2, config)
     expected, done = replay.run()
     torch.manual_seed(6)
-    steps = list_of_copies(dynae.fit(x, 2, config, network.state_dict()))
+    begin, *steps = list_of_copies(dynae.fit(x, 2, config, network.state_dict()))
+    assert begin[0] == {}
+    for name, value in network.state_dict().items():
+        assert torch.equal(begin[1][f"autoencoder.{name}"], value)
     for (means, weights, mu, beta), (curves, state) in zip(expected, steps, strict=True):
         assert curves == pytest.approx(means)
         for name, value in weights.items():
@@ -717,8 +813,8 @@ def test_training_follows_the_paper_step_by_step(double, tiny, optimiser_steps, 
         close(state["centroids"], mu)
         close(state["thresholds"], torch.tensor(beta))
     assert len(optimiser_steps) == done
-    assert replay.drops > 0
-    assert replay.rests > 0
+    assert (replay.drops > 0) == (replay.rests > 0) == config.dynamic
+    assert bool(replay.descent.cut) == (config.longest_gradient < 100)
 
 
 def list_of_copies(steps):
@@ -736,7 +832,7 @@ def test_nothing_but_the_network_moves_between_updates(tiny, shape):
     config = replace(PLAIN, refresh=100)
     copies = list_of_copies(dynae.fit(data(shape), 3, config, started(shape).state_dict()))
     (_, first), *rest = copies
-    assert len(rest) == 3
+    assert len(rest) == 4
     for _, state in rest:
         for name in ("centroids", "images", "thresholds"):
             assert torch.equal(state[name], first[name])
@@ -753,7 +849,7 @@ def test_nothing_but_the_network_moves_between_updates(tiny, shape):
     [
         ({"tolerance": 1.0, "confidence": 0.0}, 2, 0),  # nobody is in doubt at the first count
         ({"tolerance": 0.01, "confidence": 0.0}, 2, 0),
-        ({"tolerance": 0.0, "confidence": 0.0}, 11, 5),
+        ({"tolerance": 0.0, "confidence": 0.0}, 11, 4),  # all at the four counts after the first
         ({"tolerance": 0.5, "confidence": 1.0, "drop": 0.0}, 11, 5),  # everybody is, to the end
         ({"tolerance": 0.5, "confidence": 1.0, "drop": 1.0}, 4, 1),  # everybody, until the one drop
     ],
@@ -765,8 +861,75 @@ def test_training_stops_when_few_are_in_doubt_or_the_steps_are_taken(
     monkeypatch.setattr(dynae, "update", lambda *given: done.append(1) or update(*given))
     steps = list(dynae.fit(data((5,)), 3, config, started((5,)).state_dict()))
     assert (len(optimiser_steps), len(done)) == (taken, updates)
-    assert [step.epoch for step in steps] == [*range(1, len(steps) + 1)]
+    assert [step.epoch for step in steps] == [*range(len(steps))]
     assert all(step.phase == "clustering" and step.epochs == 4 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("counts", "drops"),
+    [
+        ([5, 4, 3, 2, 1], []),
+        ([6, 5, 5, 4, 3], [2]),  # more than the 4 at the start, and no drop
+        ([6, 6, 5, 6, 6], [1, 3, 4]),
+        ([7, 6, 5, 4, 3], [0]),  # all seven
+    ],
+)
+def test_thresholds_drop_where_as_many_are_in_doubt_as_before_and_before_the_first_count_were_all(
+    tiny, monkeypatch, counts, drops
+):
+    left, dropped = list(counts), []
+    update = dynae.update
+    monkeypatch.setattr(dynae.Model, "unsure", lambda self, x: left.pop(0))
+
+    def noted(*given):
+        dropped.append(len(counts) - len(left) - 1)
+        update(*given)
+
+    monkeypatch.setattr(dynae, "update", noted)
+    list(dynae.fit(data((5,)), 3, PLAIN, started((5,)).state_dict()))
+    assert left == []
+    assert dropped == drops
+
+
+@pytest.mark.parametrize("gamma", [0.01, 1.0, 7.0, 1000.0])
+def test_a_weight_above_one_divides_and_below_one_multiplies(double, tiny, gamma):
+    """One step without momentum: the weights' move is the slope, of which the larger weight is one."""
+    config = replace(PLAIN, steps=1, batch_size=7, clustering_weight=gamma, confidence=0.1)
+    x, network = data((5,)), started((5,))
+    moves = {}
+    for weight in (gamma, 0.0, 1.0):
+        torch.manual_seed(0)
+        own = replace(config, clustering_weight=weight)
+        _, step = dynae.fit(x, 3, own, network.state_dict())
+        trained = step.modules["autoencoder"].state_dict()
+        moves[weight] = torch.cat(
+            [(trained[name] - value).flatten() for name, value in network.state_dict().items()]
+        )
+    construction, clustering = moves[0.0], moves[1.0] - moves[0.0]
+    assert clustering.abs().max() > 1e-6
+    first, second = (1, gamma) if gamma <= 1 else (1 / gamma, 1)
+    close(moves[gamma], first * construction + second * clustering)
+
+
+def test_without_dynamics_all_are_rebuilt_and_drawn_and_nothing_is_updated(
+    tiny, optimiser_steps, monkeypatch
+):
+    config = replace(PLAIN, dynamic=False, tolerance=1.0, clustering_weight=0.5)
+    monkeypatch.setattr(dynae, "update", lambda *given: pytest.fail("there is nothing to update"))
+    x, network = data((5,)), started((5,))
+    copies = list_of_copies(dynae.fit(x, 3, config, network.state_dict()))
+    assert len(optimiser_steps) == config.steps  # though fewer than the tolerance are in doubt
+    for curves, state in copies[1:]:
+        assert curves["conflicted"] == curves["threshold"] == 0
+        assert torch.equal(state["centroids"], copies[0][1]["centroids"])
+        assert not state["thresholds"].any()
+    torch.manual_seed(0)
+    _, step = dynae.fit(x, 3, replace(config, steps=1, batch_size=7), network.state_dict())
+    z, mu = network.encoder(x), copies[0][1]["centroids"]
+    drawn = torch.stack([min(distance(one, centre) for centre in mu) * torch.ones(()) for one in z])
+    assert step.curves["clustering"].item() == pytest.approx(drawn.sum().item() / z.numel(), rel=1e-4)
+    rebuilt = sum(map(distance, x, network(x))) / x.numel()
+    assert step.curves["construction"].item() == pytest.approx(rebuilt, rel=1e-5)
 
 
 # --- steps, configs, awkward data ---------------------------------------------------------------
@@ -775,11 +938,11 @@ def test_training_stops_when_few_are_in_doubt_or_the_steps_are_taken(
 def test_the_shortened_config_meets_every_phase(named, optimiser_steps):
     config = dynae.Config().shortened()
     steps = list(train(data((1, 8, 8), n=96), 4, config, seed=0))
-    assert [step.phase for step in steps] == ["pretraining"] * 2 + ["clustering"] * 3
-    assert len(optimiser_steps) == 2 * 5 + 9
+    assert [step.phase for step in steps] == ["pretraining"] * 2 + ["clustering"] * 4
+    assert len(optimiser_steps) == 5 + 9
     beta = steps[-1].modules["model"].thresholds
     assert beta[1] < 0.15
-    assert steps[2].curves["conflicted"] > 0
+    assert steps[3].curves["conflicted"] > 0
     assert steps[-1].curves["conflicted"] < 1
 
 
@@ -838,7 +1001,7 @@ def test_a_collapsed_embedding_is_wholly_in_doubt_and_then_wholly_sure(double, t
         nn.init.zeros_(parameter)
     with pytest.warns(match="Number of distinct clusters"):
         steps = list_of_copies(dynae.fit(data((5,)), 3, PLAIN, network.state_dict()))
-    shares = [curves["conflicted"] for curves, _ in steps]
+    shares = [curves["conflicted"] for curves, _ in steps[1:]]
     assert shares[0] == 1  # 0.333 each: above beta_1, but with no margin
     assert shares[-1] == 0
 
@@ -853,10 +1016,12 @@ def test_a_collapsed_embedding_is_wholly_in_doubt_and_then_wholly_sure(double, t
         (lambda: dynae.Config(clustering_weight=-1.0), "dynae: clustering_weight .* zero or more"),
         (lambda: dynae.Config(rotation=float("nan")), "rotation .* zero or more"),
         (lambda: dynae.Config(confidence=1.1), r"dynae: confidence .* in \[0, 1\]"),
+        (lambda: dynae.Config(longest_gradient=0.0), "dynae: longest_gradient .* positive"),
         (lambda: acai.Config(deception_weight=-0.5), "acai: deception_weight .* zero or more"),
         (lambda: acai.Config(rotation=inf), "rotation .* zero or more"),
         (lambda: acai.Config(shift=2.0), "acai: shift"),
         (lambda: acai.Config(network="resnet"), "unknown network 'resnet'"),
+        (lambda: acai.Config(initialisation="he"), "unknown initialisation 'he'"),
         (lambda: acai.Config(start=acai.Config()), "acai starts from random weights"),
     ],
 )

@@ -273,7 +273,11 @@ def test_the_algorithm_step_by_step(double, start, in_order, refresh):
     centroids = lloyd(embedded(x, start), 3)[1]
     replay = Replay(start, centroids, config)
     torch.manual_seed(1)
-    for step in idec.fit(x, 3, config, start):
+    steps = idec.fit(x, 3, config, start)
+    begin = next(steps)
+    assert (begin.epoch, begin.curves) == (0, {})
+    close(begin.assign(x), exact(dec_1(embedded(x, start), centroids)))
+    for step in steps:
         totals, count = [0.0, 0.0], 0
         for rows in torch.arange(7).split(4):
             if step_number == config.steps:
@@ -344,16 +348,16 @@ def test_it_stops_at_the_first_refresh_that_changes_few_labels(start, optimiser_
     config = replace(CONFIG, refresh=refresh, tolerance=1.0, learning_rate=1e-9)
     steps = list(idec.fit(data(), 3, config, start))
     assert len(optimiser_steps) == refresh
-    assert [step.epoch for step in steps] == [*range(1, len(steps) + 1)]
-    assert len(steps) == -(-refresh // 2)  # two batches an epoch, and none without a step
+    assert [step.epoch for step in steps] == [*range(len(steps))]
+    assert len(steps) == 1 + -(-refresh // 2)  # the start, two batches an epoch, and none without a step
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_it_takes_so_many_steps_and_no_more(start, optimiser_steps, steps):
     yielded = list(idec.fit(data(), 3, replace(CONFIG, steps=steps), start))
     assert len(optimiser_steps) == steps
-    assert [step.epoch for step in yielded] == [*range(1, -(-steps // 2) + 1)]
-    assert all(step.epochs == len(yielded) for step in yielded)
+    assert [step.epoch for step in yielded] == [*range(-(-steps // 2) + 1)]
+    assert all(step.epochs == len(yielded) - 1 for step in yielded)
 
 
 def test_the_authors_settings():

@@ -77,6 +77,7 @@ from recluster.parts.starting import Start, pretrained
 from recluster.spec import InputError, Step, fraction, not_negative, one_of, positive
 
 TARGETS = ("decoded neighbour", "neighbour", "decoded centroid")
+START = acai.Config(deception_weight=0.0, initialisation="fan-in")  # departure 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +85,7 @@ class Config(spec.Config):
     """Hyper-parameters of DynAE, as printed in Section 5.1.3 unless said otherwise."""
 
     method: ClassVar[str] = "dynae"
-    start: Start | None = field(
-        default_factory=lambda: acai.Config(deception_weight=0.0, initialisation="fan-in")
-    )  # see departure 12
+    start: Start | None = field(default_factory=lambda: START)
     steps: int = 100_000  # MaxIter
     batch_size: int = 256
     learning_rate: float = 1e-3

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, shallow, ulhe, vade
-from recluster.parts import acai, centring, normed, pretraining
+from recluster.parts import centring, normed, pretraining
 from recluster.spec import Config
 
 Settings = Mapping[str, Mapping[str, Any]]
@@ -30,13 +29,10 @@ AE = {
     "laptop": pretraining.Config(epochs=100),
     "paper": pretraining.Config(),
 }
-augmented_ae = partial(
-    acai.Config, deception_weight=0.0, initialisation="fan-in"
-)  # DynAE's departure 12
 ACAI = {
-    "smoke": augmented_ae(steps=28),
-    "laptop": augmented_ae(steps=6000, learning_rate=1e-3),  # printed: 130,000 at 1e-4
-    "paper": augmented_ae(),
+    "smoke": replace(dynae.START, steps=28),
+    "laptop": replace(dynae.START, steps=6000, learning_rate=1e-3),  # printed: 130,000 at 1e-4
+    "paper": dynae.START,
 }
 NORMED = {
     "smoke": normed.Config(epochs=4, learning_rate=1.0),

@@ -16,7 +16,7 @@ from recluster.methods import dcss
 from recluster.papers import find
 from recluster.papers.dcss_causes import APART
 from recluster.parts import centring
-from recluster.report.band import band
+from recluster.report.band import band, scored_band
 from recluster.report.measures_dcss import objective
 from recluster.report.readings import start_of
 from recluster.store import Record, Store
@@ -87,8 +87,10 @@ def both_phases(found: Found, store: Store) -> Figure:
         last = first + records[0].scored["epoch"][-1]
         for some, label, begin in ((starts, "p, phase 1", 0), (records, "q, phase 2", first)):
             if some:
-                epochs = [begin + epoch for epoch in some[0].scored["epoch"]]
-                band(panel, [record.scored["acc"] for record in some], label, epochs)
+                shown = [
+                    {**one.scored, "epoch": [begin + e for e in one.scored["epoch"]]} for one in some
+                ]
+                scored_band(panel, shown, "acc", label)
         for row, epoch in {"DCSS_u": first, "DCSS": last}.items():
             value = printed("dcss.table1", row, dataset, "acc")
             if value is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from math import ceil
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,23 +17,24 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from recluster.papers.claim import Claim
-from recluster.papers.dynae import BEST_ACC, FIGURE_13, TABLE_2, TABLE_4, TABLE_5
+from recluster.papers.dynae import TABLE_2, TABLE_4, TABLE_5
+from recluster.papers.dynae_figures import BEST_ACC, REACHES
 from recluster.report.maps import principal
-from recluster.report.measures import central_classes, dynamic_loss, until_update
+from recluster.report.measures_dynae import batches, central_classes, dynamic_loss, updates
 from recluster.store import Array, Record, Store
 
 Found = Mapping[tuple[str, str], list[Record]]
 Drawer = Callable[[Found, Store], Figure]
 
 PRINTED: Any = {"color": "0.45", "lw": 1.1, "ls": ":"}
-PARTS = {"unconflicted": "--", "conflicted": "-."}
+PARTS = {"unconflicted": ("C2", "--"), "conflicted": ("C3", "-.")}
 NAMES = {"acc": "ACC", "nmi": "NMI", "delta_fr": "$\\Delta_{FR}$", "delta_fd": "$\\Delta_{FD}$"}
 
 
 def times(found: Found, store: Store, claim: Claim) -> Figure:
     """Tables 4 and 5 as bars: seconds with the pretraining, printed above ours; a panel a data set."""
     datasets = _datasets(found)
-    rows = list(dict.fromkeys(cell.row for cell in claim.cells))
+    rows = list(dict.fromkeys(cell.row for cell in claim.cells if cell.across is None))
     printed = {(cell.row, cell.dataset): cell.printed for cell in claim.cells}
     height = 0.9 + 0.34 * len(rows)
     figure, axes = _panels(1, len(datasets), (3.7, height), sharey=True)
@@ -58,9 +58,10 @@ def times(found: Found, store: Store, claim: Claim) -> Figure:
 
 
 def outputs(found: Found, store: Store) -> Figure:
-    """Figure 6, bottom row: the images that a decoder makes of its centroids, a row a data set.
+    """Beside Figure 6, bottom row: the images that a decoder makes of its centroids, a row a data set.
 
-    Above each stands the commonest true class of its cluster, in the record's sample.
+    Above each stands the commonest true class of its cluster, in the record's sample, or that it has
+    none of its samples.
     """
     width = max(records[0].data["k"] for records in found.values())
     figure, axes = _panels(len(found), width, (0.66, 0.98))
@@ -72,13 +73,16 @@ def outputs(found: Found, store: Store) -> Figure:
             if cluster < len(arrays["exemplars"]):
                 panel.imshow(_gray(arrays["exemplars"][cluster]), cmap="gray", vmin=0, vmax=1)
                 own = classes[labels == cluster]
-                panel.set_title(np.bincount(own).argmax() if len(own) else "empty", fontsize=8)
+                panel.set_title(np.bincount(own).argmax() if len(own) else "none", fontsize=8)
         panels[0].text(0, -0.06, dataset, transform=panels[0].transAxes, va="top")
     return figure
 
 
 def dynamics(found: Found, store: Store) -> Figure:
-    """Figure 9: the loss of eq. (14), and the shares of conflicted and unconflicted samples."""
+    """Figure 9: the loss of eq. (14), and the shares of conflicted and unconflicted samples.
+
+    A red circle is an epoch in which thresholds and centroids were updated.
+    """
     figure, axes = _panels(1, 2, (3.9, 3.1))
     loss, shares = axes[0]
     for colour, record, name in _lines(found):
@@ -86,10 +90,8 @@ def dynamics(found: Found, store: Store) -> Figure:
         loss.plot(steps, dynamic_loss(record), color=colour, lw=1.3, label=name)
         shares.plot(steps, conflicted, color=colour, lw=1.3)
         shares.plot(steps, 1 - conflicted, color=colour, lw=1.0, ls="--")
-        if len(conflicted) > 2:
-            before, _ = until_update(record)
-            update = len(before) - 1
-            shares.plot(steps[update], before[-1], "o", ms=9, mfc="none", color="tab:red")
+        dropped = updates(record)
+        shares.plot(steps[dropped], conflicted[dropped], "o", ms=9, mfc="none", color="tab:red")
     shares.axhline(0.8, **PRINTED)
     shares.annotate("printed: unconflicted by the update", (1, 0.81), (0, 0), **_AT_RIGHT)
     loss.set(title="(a) loss", xlabel="iteration", ylim=(0, None))
@@ -101,8 +103,10 @@ def dynamics(found: Found, store: Store) -> Figure:
 def scores(found: Found, store: Store, printed: Mapping[tuple[str, str], float]) -> Figure:
     """Figures 10 and 14 to 16: ACC and NMI of all samples; `printed` is of (data set, metric).
 
-    Where records tell them apart, the unconflicted and the conflicted samples have lines of their own.
+    Where one row is drawn and its records tell them apart, the unconflicted and the conflicted samples
+    have lines of their own while there are any. The first point is the start, before a step.
     """
+    alone = len({row for row, _ in found}) == 1
     datasets = _datasets(found)
     figure, axes = _panels(len(datasets), 2, (3.9, 2.5), sharey=True)
     for panels, dataset in zip(axes, datasets, strict=True):
@@ -111,9 +115,11 @@ def scores(found: Found, store: Store, printed: Mapping[tuple[str, str], float])
             for colour, record, name in _lines(here, by_row=True):
                 label = name and name.partition(",")[0]
                 _course(panel, record, metric, color=colour, lw=1.3, label=label)
-                for part, style in PARTS.items():
+                for part, (own, style) in PARTS.items() if alone else ():
                     if f"{metric}_{part}" in record.scored:
-                        _course(panel, record, f"{metric}_{part}", color=colour, lw=0.9, ls=style)
+                        there = np.array(record.scored[f"acc_{part}"]) > 0
+                        look = {"color": own, "lw": 0.9, "ls": style, "label": label and part}
+                        _course(panel, record, f"{metric}_{part}", where=there, **look)
             if (value := printed.get((dataset, metric))) is not None:
                 panel.axhline(value, **PRINTED, label="printed")
             panel.set(title=f"{NAMES[metric]}, {dataset}", ylim=(0, 1.02))
@@ -159,8 +165,7 @@ def balance(found: Found, store: Store) -> Figure:
         panel.axhline(BEST_ACC, **PRINTED)
         finals = [np.mean([record.scores["acc"] for record in own[gamma]]) for gamma in sorted(own)]
         ends.plot(sorted(own), finals, "o-", ms=4, label=method)
-    least = next(cell.bound.value for cell in FIGURE_13.cells if cell.bound is not None)
-    ends.axhspan(least, BEST_ACC, color="0.88", zorder=0, label="printed: reached")
+    ends.axhspan(REACHES.value, BEST_ACC, color="0.88", zorder=0, label="printed: reached")
     ends.set(title="at the end", xscale="log", xlabel="γ")
     ends.legend()
     axes[0, 0].set_ylabel("ACC")
@@ -254,19 +259,15 @@ def _lines(found: Found, by_row: bool = False) -> Iterator[tuple[str, Record, st
 
 def _steps(record: Record) -> Array:
     """How many batches had been seen at the end of each epoch."""
-    return _batches(record) * np.arange(1, len(next(iter(record.curves.values()))) + 1)
+    return batches(record) * np.arange(1, len(next(iter(record.curves.values()))) + 1)
 
 
-def _course(panel: Axes, record: Record, name: str, **look: Any) -> None:
-    """A curve of the scored epochs, over the batches seen."""
-    panel.plot(_batches(record) * np.array(record.scored["epoch"]), record.scored[name], **look)
-
-
-def _batches(record: Record) -> int:
-    """Batches an epoch."""
-    samples: int = record.data["shape"][0]
-    size: int = record.run["config"]["batch_size"]
-    return ceil(samples / size)
+def _course(panel: Axes, record: Record, name: str, where: Array | None = None, **look: Any) -> None:
+    """A curve of the scored epochs, over the batches seen; broken where `where` is false."""
+    values = np.array(record.scored[name])
+    if where is not None:
+        values = np.where(where, values, np.nan)
+    panel.plot(batches(record) * np.array(record.scored["epoch"]), values, **look)
 
 
 def _gamma(row: str) -> float:

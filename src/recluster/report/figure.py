@@ -24,8 +24,9 @@ from recluster.report import (
     drawn_secu,
     drawn_ulhe,
     ladder,
+    starts,
 )
-from recluster.report.band import band
+from recluster.report.band import band, scored_band
 from recluster.report.maps import tsne
 from recluster.report.measures_pcx import fits
 from recluster.report.verdict import records_of
@@ -132,7 +133,7 @@ def accuracy(found: Found, store: Store) -> Figure:
         for name, title in CLUSTERINGS.items():
             kept = [curve for curve in curves if name in curve]  # not in records from before it was
             if kept:
-                band(panel, [curve[name] for curve in kept], title, kept[0]["epoch"])
+                scored_band(panel, kept, name, title)
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1))
     axes[0, 0].legend(loc="lower right", ncols=2)
     return figure
@@ -263,5 +264,8 @@ DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     "confusion": confusion.confusion,
 }
 
-WHOLE: dict[str, Callable[[Claim, str, Store], Figure | None]] = {"ladder": ladder.ladder}
+WHOLE: dict[str, Callable[[Claim, str, Store], Figure | None]] = {
+    "ladder": ladder.ladder,
+    "starts": starts.over_starts,
+}
 """Drawers of a whole claim, its printed numbers and the rows that have no run too."""

@@ -7,12 +7,18 @@ from functools import partial
 from math import prod
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
-from recluster.diagnostics import APART, OTHERS
-from recluster.report import measures_pcx, separable
+from recluster.diagnostics import OTHERS
+from recluster.report import measures_dynae, measures_pcx, separable
 from recluster.report.measures_dcss import OF_DCSS, SHARES
-from recluster.report.readings import Unmeasured, Variant, change_over, curve_of, start_of
+from recluster.report.readings import (
+    Unmeasured,
+    Variant,
+    fall,
+    over_epochs,
+    start_of,
+    watched,
+)
 from recluster.spec import one_of
 from recluster.store import Array, Record, Store
 
@@ -105,16 +111,15 @@ def _rise(record: Record, score: str) -> float:
     return record.scored[score][-1] - record.scored[score][0]
 
 
-def _watched(record: Record, name: str) -> Array:
-    """One of `recluster.diagnostics.watched` at the scored epochs."""
-    if name not in record.scored:
-        raise Unmeasured(f"{record.key} was made before {name} was kept; run it again")
-    return np.array(record.scored[name])
-
-
 def _gap(record: Record, name: str) -> float:
-    """The mean distance from the run's ACC over the scored epochs."""
-    return float(np.abs(_watched(record, name) - record.scored["acc"]).mean())
+    """The mean distance from the run's ACC over training."""
+    return over_epochs(record, np.abs(watched(record, name) - record.scored["acc"]))
+
+
+def _best(record: Record) -> float:
+    """The highest ACC at a scored epoch; the start, which has not been trained, is none."""
+    scored = record.scored
+    return max(acc for epoch, acc in zip(scored["epoch"], scored["acc"], strict=True) if epoch > 0)
 
 
 def _early(record: Record, store: Store, variant: Variant) -> float:
@@ -124,100 +129,9 @@ def _early(record: Record, store: Store, variant: Variant) -> float:
     return record.scored["acc"][early] / record.scored["acc"][-1]
 
 
-def _shares(record: Record) -> Array:
-    """Of DynAE's conflicted samples among all, at the scored epochs."""
-    epochs = np.array(record.scored["epoch"], dtype=int)
-    shares: Array = np.array(record.curves["conflicted"])[epochs - 1]
-    return shares
-
-
-def _mostly_certain(record: Record, store: Store, variant: Variant) -> float:
-    """ACC of the unconflicted when first they are more than four fifths of all."""
-    values, certain = _watched(record, "acc_unconflicted"), _shares(record) < 0.2
-    if not certain.any():
-        raise Unmeasured(f"{record.key}: never are more than 80% of its samples unconflicted")
-    return float(values[certain.argmax()])
-
-
-def _part_rise(record: Record, store: Store, variant: Variant, name: str) -> float:
-    """What a score of the conflicted, or of the others, gains while there are any of them."""
-    part = name.partition("_")[2]
-    there = _watched(record, name)[_watched(record, f"acc_{part}") > 0]  # NMI is 0 of one cluster too
-    if len(there) < 2:
-        raise Unmeasured(f"{record.key} has no two scored epochs in which {name} is of any sample")
-    return float(there[-1] - there[0])
-
-
 def _largest_drop(record: Record, score: str) -> float:
     """The greatest fall from one scored epoch to the next; 0 if there is none."""
-    values = record.scored[score]
-    return abs(float(np.diff(values, prepend=values[0]).min()))
-
-
-def dynamic_loss(record: Record) -> Array:
-    """Eq. (14) of DynAE over the epochs."""
-    weight: float = record.run["config"]["clustering_weight"]
-    return curve_of(record, "construction") + weight * curve_of(record, "clustering")
-
-
-def _roughness(curve: Array) -> float:
-    """The greatest rise from one epoch to the next, as a share of the curve's range."""
-    return float(np.diff(curve, prepend=curve[0]).max() / np.ptp(curve))
-
-
-def until_update(record: Record) -> tuple[Array, float]:
-    """Shares of DynAE's conflicted samples up to the update that shows most, and the fall after it.
-
-    The update is read off the curve: after it the fall from one epoch to the next grows most.
-    """
-    conflicted = curve_of(record, "conflicted")
-    if len(conflicted) < 3:
-        raise Unmeasured(f"an update shows in a run of 3 epochs or more, {record.key} has fewer")
-    falls = -np.diff(conflicted)
-    update = int(np.diff(falls).argmax()) + 1
-    return conflicted[: update + 1], float(falls[update])
-
-
-def _conflicted_largest_rise(record: Record, store: Store, variant: Variant) -> float:
-    before, _ = until_update(record)
-    return float(np.diff(before, prepend=before[0]).max())
-
-
-def _conflicted_slowing(record: Record, store: Store, variant: Variant) -> float:
-    """How much less the share falls in the last epoch before the update than in the first."""
-    falls = -np.diff(until_update(record)[0])
-    return float(falls[0] - falls[-1])
-
-
-def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> float:
-    """How much more the share falls after the update than in a mean epoch before it."""
-    before, fall = until_update(record)
-    return fall + float(np.diff(before).mean())
-
-
-def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
-    """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
-    arrays = store.precise(record)
-    labels = arrays["labels"][arrays["sample"]]
-    if len(np.unique(labels)) < 2:
-        return 0.0
-    return float(silhouette_score(arrays["sample_embedding"], labels))
-
-
-def _central_purity(record: Record, store: Store, variant: Variant) -> float:
-    """Share of the commonest class among the `central_classes` of a cluster, over clusters."""
-    central = central_classes(store.precise(record)).values()
-    return float(np.mean([np.bincount(classes).max() / len(classes) for classes in central]))
-
-
-def central_classes(arrays: Mapping[str, Array]) -> dict[int, Array]:
-    """Cluster to the true classes of its ten samples nearest to its mean, the nearest first."""
-    labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
-    found = {}
-    for label in np.unique(labels):
-        z, own = arrays["sample_embedding"][labels == label], classes[labels == label]
-        found[int(label)] = own[np.linalg.norm(z - z.mean(0), axis=1).argsort()[:10]]
-    return found
+    return fall(np.array(record.scored[score]))
 
 
 def _directions(arrays: Mapping[str, Array]) -> Array:
@@ -256,38 +170,24 @@ def _of_classes(
 
 MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "seconds": lambda record, store, variant: record.seconds["total"],
+    "log_seconds": lambda record, store, variant: np.log(record.seconds["total"]),
+    "epochs": lambda record, store, variant: len(next(iter(record.curves.values()))),
     "samples": lambda record, store, variant: record.data["shape"][0],
     "classes": lambda record, store, variant: record.data["k"],
     "dimension": lambda record, store, variant: prod(record.data["shape"][1:]),
     "major": lambda record, store, variant: record.data["largest"],
     "minor": lambda record, store, variant: record.data["smallest"],
     **measures_pcx.MEASURES,
-    "acc_best": lambda record, store, variant: max(record.scored["acc"]),
-    **{f"{name}_end": partial(lambda r, s, v, of: _watched(r, of)[-1], of=name) for name in OTHERS},
+    **measures_dynae.MEASURES,
+    "acc_best": lambda record, store, variant: _best(record),
+    **{f"{name}_end": partial(lambda r, s, v, of: watched(r, of)[-1], of=name) for name in OTHERS},
     **{f"{name}_gap": partial(lambda r, s, v, of: _gap(r, of), of=name) for name in OTHERS},
-    "acc_agg_end_gap": lambda r, s, v: abs(_watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
+    "acc_agg_end_gap": lambda r, s, v: abs(watched(r, "acc_agg")[-1] - r.scored["acc"][-1]),
     "acc_early": _early,
     "acc_rise": lambda record, store, variant: _rise(record, "acc"),
     "nmi_rise": lambda record, store, variant: _rise(record, "nmi"),
     "acc_largest_drop": lambda record, store, variant: _largest_drop(record, "acc"),
     "nmi_largest_drop": lambda record, store, variant: _largest_drop(record, "nmi"),
-    "delta_fr_start": lambda r, s, v: _watched(r, "delta_fr")[0],
-    "delta_fr_mean": lambda r, s, v: _watched(r, "delta_fr").mean(),
-    "delta_fr_end": lambda r, s, v: _watched(r, "delta_fr")[-1],
-    "delta_fr_rise": lambda r, s, v: _watched(r, "delta_fr")[-1] - _watched(r, "delta_fr")[0],
-    "delta_fd_mean": lambda r, s, v: _watched(r, "delta_fd").mean(),
-    "delta_fd_largest": lambda r, s, v: _watched(r, "delta_fd").max(),
-    "acc_unconflicted_mostly": _mostly_certain,
-    **{f"{name}_rise": partial(_part_rise, name=name) for name in APART},
-    "dynamic_loss_change": lambda record, store, variant: change_over(dynamic_loss(record), 0, 1),
-    "dynamic_loss_roughness": lambda record, store, variant: _roughness(dynamic_loss(record)),
-    "conflicted_largest_rise": _conflicted_largest_rise,
-    "conflicted_slowing": _conflicted_slowing,
-    "conflicted_before_update": lambda record, store, variant: float(until_update(record)[0][-1]),
-    "conflicted_abruptness": _conflicted_abruptness,
-    "conflicted_end": lambda record, store, variant: record.curves["conflicted"][-1],
-    "cluster_silhouette": _cluster_silhouette,
-    "central_purity": _central_purity,
     "class_contrast": _class_contrast,
     "class_margin": partial(_of_classes, measured=separable.class_margin),
     "acc_nearest_mean": partial(_of_classes, measured=separable.nearest_mean),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from recluster.methods import METHODS
 from recluster.papers import CHAPTERS, CLAIMS, PAPERS, find
 from recluster.papers.claim import Claim
+from recluster.papers.comparison import METHODS_COMPARED
 from recluster.report import (
     card,
     choosing,
@@ -24,6 +28,7 @@ from recluster.report import (
     leaks_shown,
     pilot,
     protocol,
+    starts,
 )
 from recluster.report.explorer import Explorer
 from recluster.report.gains import as_html as gains_table
@@ -35,7 +40,7 @@ from recluster.report.settings import settings_table
 from recluster.report.table import Html, as_html, counted, direction, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
-from recluster.spec import SCALES, InputError, check_scale, one_of
+from recluster.spec import SCALES, Config, InputError, check_scale, one_of
 from recluster.store import Snapshot, Store
 
 PARAMETERS = ("scale",)
@@ -144,6 +149,16 @@ class Page:
         claim = find(name)
         return Html("".join(ladder.closing(claim, at, self.store) for at in self.scales(claim)))
 
+    def added(self, name: str) -> Html:
+        """What clustering adds to starts of every length, in a sentence for each data set."""
+        claim = find(name)
+        return Html(starts.told(claim, best_scale(claim, self.store, at_most=self.scale), self.store))
+
+    def piloted(self, name: str) -> Html:
+        """What the rule of a pilot, which reads no label, takes."""
+        claim = find(name)
+        return Html(starts.piloted(claim, self.scale, self.store))
+
     def mistakes(self, name: str) -> Html:
         """Which classes the claim's runs split and merge, seed by seed."""
         claim = find(name)
@@ -154,9 +169,9 @@ class Page:
         """Where the smaller scales depart from the paper's settings, for these rows of a claim."""
         return Html(settings_table(find(name), rows))
 
-    def gains(self) -> Html:
+    def gains(self, name: str = METHODS_COMPARED.id) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""
-        (claim,) = self.claims()
+        claim = find(name)
         scale = self.scales(claim)[-1]
         return Html(gains_table(gains(claim.plan[scale], scale, self.store), scale))
 
@@ -186,8 +201,7 @@ class Page:
 
     def explorer(self) -> Explorer:
         """Maps of embeddings and curves to walk through, at the scale that `gains` takes."""
-        (claim,) = self.claims()
-        return Explorer(claim, self.scales(claim)[-1], self.store)
+        return Explorer(METHODS_COMPARED, _smallest_scale(self), self.store)
 
     def verdict(self, *names: str) -> Html:
         """How the claims' cells stand, counted; every count is computed from records or calculations."""
@@ -205,9 +219,13 @@ class Page:
         """The method's idea on a few points, by its own equations."""
         return TOYS[self.paper]()
 
-    def departures(self) -> Html:
-        """The numbered departures that stand at the top of the method's page."""
-        return Html(departures(self.paper))
+    def departures(self, method: str = "") -> Html:
+        """The numbered departures of the paper's method and of its first phase, or of another method."""
+        if method:
+            return Html(departures(METHODS[method].config))
+        chapter = PAPERS[self.paper]
+        first = [chapter.FIRST.Config] if hasattr(chapter, "FIRST") else []
+        return Html(departures(*first, chapter.METHOD.Config))
 
     def _part(self, parts: Mapping[str, Part], name: str) -> Figure | Html:
         """At the page's scale or a smaller one with records, as `gains`."""
@@ -218,9 +236,8 @@ class Page:
 
 @cache
 def _smallest_scale(page: Page) -> str:
-    """The last of the scales of a page with one claim; found once, for it judges every record."""
-    (claim,) = page.claims()
-    return page.scales(claim)[-1]
+    """The last of the scales of the comparison; found once, for it judges every record."""
+    return page.scales(METHODS_COMPARED)[-1]
 
 
 def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = None) -> Page:
@@ -247,11 +264,11 @@ def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = No
     return Page(paper, namespace["scale"], store or Snapshot())
 
 
-def departures(paper: str) -> str:
-    """The list under "Departures" in the docstring of the paper's method, as HTML."""
-    lines = _section(paper).splitlines()
+def departures(*configs: type[Config]) -> str:
+    """The lists under "Departures" in the docstrings of methods' pages as one, as HTML."""
+    texts = [sys.modules[config.__module__].__doc__ or "" for config in configs]
     items: list[str] = []
-    for line in lines:
+    for line in "\n".join(text[text.index("Departures") :] for text in texts).splitlines():
         head, _, rest = line.strip().partition(". ")
         if head.isdigit():
             items.append(rest)
@@ -260,15 +277,7 @@ def departures(paper: str) -> str:
     return f"<ol>{''.join(f'<li>{_code(item)}</li>' for item in items)}</ol>"
 
 
-def _section(paper: str) -> str:
-    """The departures of the paper's method, after those of its first phase where that has a page."""
-    chapter = PAPERS[paper]
-    pages = [chapter.FIRST] if hasattr(chapter, "FIRST") else []
-    texts = [page.__doc__ or "" for page in (*pages, chapter.METHOD)]
-    return "\n".join(text[text.index("Departures") :] for text in texts)
-
-
 def _code(text: str) -> str:
     parts = html.escape(text, quote=False).split("`")
     marked = (f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
-    return "".join(marked).replace("*summed*", "<em>summed</em>")
+    return re.sub(r"\*(\w+)\*", r"<em>\1</em>", "".join(marked))

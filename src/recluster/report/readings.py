@@ -32,6 +32,26 @@ def change_over(curve: Array, start: float, end: float) -> float:
     return float((after - before) / before)
 
 
+def watched(record: Record, name: str) -> Array:
+    """One of `recluster.diagnostics.watched` at the scored epochs."""
+    if name not in record.scored:
+        raise Unmeasured(f"{record.key} was made before {name} was kept; run it again")
+    return np.array(record.scored[name])
+
+
+def over_epochs(record: Record, values: Array) -> float:
+    """The mean over training of what was measured at the scored epochs, which lie ever farther apart.
+
+    Each stands for the epochs since the one scored before it; the start, epoch 0, for none.
+    """
+    return float(np.average(values, weights=np.diff(record.scored["epoch"], prepend=0)))
+
+
+def fall(values: Array) -> float:
+    """The greatest, from one value to the next."""
+    return abs(float(np.diff(values, prepend=values[0]).min()))
+
+
 def drift(curve: Array) -> float:
     """How much a curve still changes over its last fifth, as a share."""
     return abs(change_over(curve, 0.8, 1))

@@ -220,7 +220,8 @@ def times(claims: Claims) -> Finding:
 
 def own_start(claims: Claims) -> Finding:
     """Y21: whether any cell of the paper is k-means on DynAE's own pretraining."""
-    rows = {cell.row for claim in claims.values() if claim.paper == "dynae" for cell in claim.cells}
+    cells = [cell for claim in claims.values() if claim.paper == "dynae" for cell in claim.cells]
+    rows = {cell.row for cell in cells if cell.printed is not None}
     found = [row for row in rows if "ACAI" in row]
     start = pair(claims, "dynae.table2", "AE + K-Means", "mnist")
     return Finding(
