@@ -16,7 +16,6 @@ from recluster.report.table import Html
 from recluster.spec import Config
 from recluster.store import Record
 
-
 KEPT = {"secu.table1": "128", "secu.direction": "dimension 128"}
 """Claim to the row of SeCu with no setting changed."""
 
