@@ -19,15 +19,18 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.papers import CLAIMS
 from recluster.papers.claim import Claim
+from recluster.papers.dynae_causes import KMEANS, PLAIN, SHARES, named
 from recluster.parts import pretraining
 from recluster.parts.assignment import student_t
 from recluster.report.drawn_dynae import DRAWERS, angles, balance
 from recluster.report.measures import measure
 from recluster.report.measures_dynae import central_classes
+from recluster.report.page import Page
+from recluster.report.starts import over_starts, piloted, points, told
 from recluster.report.toys import dynae as toy
 from recluster.run import current, diagnosed, execute, missing
 from recluster.spec import SCALES, Config, InputError, Run
-from recluster.store import FINISHED, Record, Store
+from recluster.store import FINISHED, Record, Snapshot, Store
 
 N = 130
 X, Y = (array[:N] for array in formats.digits())
@@ -273,6 +276,59 @@ def test_parts_have_colours_of_their_own_and_end_where_they_are_empty(tmp_path):
     assert np.isnan(lines["conflicted"].get_ydata()[2])
     assert lines["unconflicted"].get_ydata().tolist() == [0.9, 0.8, 0.6]
     plt.close(figure)
+
+
+# --- causes -----------------------------------------------------------------------------------------
+
+
+def keep(store: Store, config: Config, dataset: str, seed: int, **rest: object) -> None:
+    """A current record of the run at paper scale."""
+    run = Run(config=config, dataset=dataset, seed=seed, scale="paper")
+    own = replace(record(DYNAE, **rest), key=run.key, run=runner.identity(run))
+    store.write(replace(own, fingerprint=list(fingerprint.fingerprint(config))), {})
+
+
+def test_what_clustering_adds_is_taken_seed_by_seed_on_the_very_start(tmp_path):
+    store, claim = Store(tmp_path), CLAIMS["dynae.starts"]
+    rows = claim.plan["paper"]["usps"]
+    ends = {0: (0.5, 0.55), 1: (0.6, 0.75), 2: (None, 0.99)}  # the third has no k-means on its start
+    for seed, (start, end) in ends.items():
+        if start:
+            keep(store, rows[named(KMEANS, SHARES[0])], "usps", seed, scores={"acc": start})
+        keep(store, rows[named(PLAIN, SHARES[0])], "usps", seed, scores={"acc": end})
+    pair = named(PLAIN, SHARES[0]), named(KMEANS, SHARES[0])
+    found = points(claim, "usps", *pair, "paper", store)
+    assert np.array(found) == pytest.approx(np.array([[50, 55], [60, 75]]))
+    assert "usps: +10.0 to 55.0 after 1/13 of the pretraining (n=2)<" in told(claim, "paper", store)
+    assert "mnist-test: not run" in told(claim, "paper", store)
+    figure = over_starts(claim, "paper", store)
+    dots, means = figure.axes[1].get_lines()[1:3]
+    assert dots.get_xydata() == pytest.approx(np.array([[50, 5], [60, 15]]))
+    assert means.get_xydata() == pytest.approx(np.array([[55, 10]]))
+    plt.close(figure)
+
+
+def test_the_pilot_takes_of_those_that_keep_its_rule_the_one_nearest_to_the_log(tmp_path):
+    store, claim = Store(tmp_path), CLAIMS["dynae.pilot"]
+    assert "not run" in piloted(claim, "paper", store)
+    data = {"name": "mnist-test", "k": 10, "shape": [10_000, 1, 28, 28]}  # an epoch is 40 steps
+    courses = {"fan-in": (0.62, 0.54, 0.44, 0.2), "glorot": (0.62, 0.5, 0.3, 0.1)}
+    for row, shares in courses.items():
+        scored = {"epoch": [0, 4, 10, 25], "share_conflicted": list(shares)}
+        keep(store, claim.plan["paper"]["mnist-test"][row], "mnist-test", 0, scored=scored, data=data)
+    text = piloted(claim, "paper", store)
+    assert "lets pass: <b>fan-in</b> and <b>glorot</b>" in text
+    assert "Nearest to the log is <b>fan-in</b>" in text
+    scored = {"epoch": [0, 4, 10, 25], "share_conflicted": [0.3, 0.29, 0.28, 0.2]}  # too sure at once
+    keep(store, claim.plan["paper"]["mnist-test"]["fan-in"], "mnist-test", 0, scored=scored, data=data)
+    assert "lets pass: <b>glorot</b>." in piloted(claim, "paper", Snapshot(tmp_path))
+
+
+def test_departures_of_the_pretraining_can_be_shown_too(tmp_path):
+    page = Page("dynae", "paper", Store(tmp_path))
+    assert page.departures("acai").text.count("<li>") == 9
+    assert page.departures().text.count("<li>") == 12
+    assert "<em>distinct</em>" in page.departures().text
 
 
 def test_the_balance_shows_the_end_over_every_weight(tmp_path):

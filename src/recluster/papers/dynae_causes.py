@@ -89,7 +89,12 @@ KMEANS, PLAIN, LIGHT = "k-means", "DynAE", "DynAE, gamma 0.01"
 
 def named(method: str, share: Fraction) -> str:
     """The row of a method after a share of the pretraining."""
-    return f"{method} after {share} of the pretraining"
+    return f"{method} after {told(share)} of the pretraining"
+
+
+def told(share: Fraction) -> str:
+    """A share of the pretraining in words."""
+    return "all" if share == 1 else str(share)
 
 
 def started(scale: str) -> dict[str, Config]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from recluster.papers.claim import Claim
 from recluster.papers.dynae_causes import KMEANS, LIGHT, PLAIN, SHARES, named
+from recluster.papers.dynae_causes import told as spoken
 from recluster.report.gains import by_seed
 from recluster.report.verdict import judge
 from recluster.store import Store
@@ -73,7 +74,7 @@ def _added(claim: Claim, dataset: str, scale: str, store: Store) -> Iterator[str
         if found:
             start, end = np.mean(found, 0)
             gain = f"{end - start:+.1f}".replace("-", "−")
-            yield f"{gain} to {start:.1f} after {share} of the pretraining (n={len(found)})"
+            yield f"{gain} to {start:.1f} after {spoken(share)} of the pretraining (n={len(found)})"
 
 
 def piloted(claim: Claim, scale: str, store: Store) -> str:
