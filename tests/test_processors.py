@@ -16,9 +16,14 @@ import nbformat
 import numpy as np
 import pytest
 from nbformat import NotebookNode
+from test_store import record_of
 
 from recluster.fingerprint import MEMORY
+from recluster.papers.claim import Bound, Calculated, Cell, Claim
 from recluster.report import maps
+from recluster.report.measures import rounded
+from recluster.report.verdict import judge
+from recluster.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
@@ -66,6 +71,57 @@ def test_a_page_says_the_same_on_a_lesser_processor(
     scale = committed.metadata.papermill.parameters.scale
     anew = execute_aside(source, scale, **lesser)
     assert execute.shown(committed) == execute.shown(anew), "run: make notebooks"
+
+
+REPORT = sorted((ROOT / "src/recluster/report").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", REPORT, ids=lambda path: path.name)
+def test_a_page_reads_arrays_in_double_precision(path: Path) -> None:
+    text = path.read_text()
+    assert "store.arrays(" not in text, "take store.precise(record)"
+    assert "TSNE(" not in text or path.name in ("maps.py", "own.py"), "take report.maps.tsne"
+
+
+def test_arrays_are_read_as_recorded_or_in_double_precision(tmp_path: Path) -> None:
+    kept = {
+        "labels": np.arange(3, dtype=np.uint16),
+        "sample_q": np.array([0.1, 0.9], np.float32),
+        "exemplars": np.array([[0.3]], np.float16),
+    }
+    store = Store(tmp_path)
+    record = store.write(record_of(), kept)
+    read, precise = store.arrays(record), store.precise(record)
+    assert {name: value.dtype.name for name, value in precise.items()} == {
+        "labels": "uint16",
+        "sample_q": "float64",
+        "exemplars": "float64",
+    }
+    assert all(np.array_equal(read[name], precise[name]) for name in kept)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(0.123456789123, 0.12345679), (-28.0062834604, -28.006283), (3e-17, 0.0), (4e-11, 4e-11), (5, 5)],
+)
+def test_a_measured_value_has_the_digits_that_all_agree_on(value: float, kept: float) -> None:
+    assert rounded(value) == kept
+
+
+def test_a_calculated_value_is_rounded_and_its_verdict_is_not() -> None:
+    cell = Cell(row="r", dataset="any", metric="m", bound=Bound(comparison="<=", value=1e-6))
+    for value, state in ((-4e-9, "agrees"), (1.04e-6, "differs")):
+        claim = Claim(
+            id="pcx.none",
+            title="",
+            where="",
+            cells=(cell,),
+            computed={("r", "m"): lambda value=value: Calculated(value=value)},
+        )
+        (judged,) = judge(claim, "smoke", Store("nowhere"))
+        assert judged.state == state
+        assert judged.obtained is not None
+        assert str(judged.obtained.mean) == "0.0"
 
 
 MAP = """
