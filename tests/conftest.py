@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
     from playwright.sync_api import Browser
 
     from recluster.spec import Run
@@ -49,6 +50,41 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[Run]]
         return store
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def fingerprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where processes of this session, whichever worker's, leave each other fingerprints.
+
+    For processes of their own alone: what a test does to a method in its own must not get there.
+    """
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fingerprints"
+
+
+@pytest.fixture
+def execute_aside(tmp_path: Path, fingerprints: Path) -> Callable[..., NotebookNode]:
+    """Executes the pair of a notebook's source at a scale, under more environment, outside the book."""
+    import nbformat
+
+    from recluster.fingerprint import MEMORY
+
+    def executed(source: Path, scale: str, **environment: str) -> NotebookNode:
+        pair = source.with_suffix(".ipynb")
+        command = [sys.executable, "notebooks/execute.py", "run", str(pair.relative_to(ROOT))]
+        target = tmp_path / pair.name
+        finished = subprocess.run(
+            [*command, str(target), "--scale", scale],
+            cwd=ROOT,
+            env={**os.environ, MEMORY: str(fingerprints), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return nbformat.read(target, as_version=4)
+
+    return executed
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ import pytest
 from jupytext.compare import NotebookDifference, compare_notebooks
 from nbformat import NotebookNode
 
+from recluster.fingerprint import MEMORY
 from recluster.papers import CLAIMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -352,36 +353,24 @@ def test_the_book_is_of_one_scale() -> None:
     assert scales == {"paper"}, f"run: make notebooks SCALE=paper; there are {sorted(scales)}"
 
 
-def execute_aside(source: Path, target: Path, scale: str) -> NotebookNode:
-    pair = source.with_suffix(".ipynb").relative_to(ROOT)
-    command = [sys.executable, "notebooks/execute.py", "run", str(pair), str(target)]
-    finished = subprocess.run(
-        [*command, "--scale", scale],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return nbformat.read(target, as_version=4)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("source", [one for one in SOURCES if one.stem == "tables"], ids=short)
-def test_executed_notebook_says_what_a_new_execution_says(source: Path, tmp_path: Path) -> None:
+def test_executed_notebook_says_what_a_new_execution_says(
+    source: Path, execute_aside: Callable[..., NotebookNode]
+) -> None:
     committed = nbformat.read(in_book(source), as_version=4)
-    anew = execute_aside(source, tmp_path / source.with_suffix(".ipynb").name, scale_of(committed))
+    anew = execute_aside(source, scale_of(committed))
     assert execute.shown(committed) == execute.shown(anew), "run: make notebooks"
 
 
 @pytest.fixture(scope="session")
-def smoke_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def smoke_records(tmp_path_factory: pytest.TempPathFactory, fingerprints: Path) -> Path:
     """Every claim's runs at smoke scale, made now and on this machine."""
     folder = tmp_path_factory.mktemp("smoke")
     command = [sys.executable, "-m", "recluster", "run", *(path.name for path in CHAPTERS)]
     finished = subprocess.run(
         [*command, "--scale", "smoke", "--results", str(folder)],
+        env={**os.environ, MEMORY: str(fingerprints)},
         capture_output=True,
         text=True,
         check=False,
@@ -393,11 +382,9 @@ def smoke_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @sources
 def test_notebook_shows_new_records_at_smoke_scale(
-    source: Path, tmp_path: Path, smoke_records: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, smoke_records: Path, execute_aside: Callable[..., NotebookNode]
 ) -> None:
-    monkeypatch.setenv("RECLUSTER_RESULTS", str(smoke_records))
-    target = tmp_path / source.with_suffix(".ipynb").name
-    text = nbformat.writes(execute_aside(source, target, "smoke"))
+    text = nbformat.writes(execute_aside(source, "smoke", RECLUSTER_RESULTS=str(smoke_records)))
     assert "scale <b>smoke</b>" in text or "page.card(" not in source.read_text()
     tables = re.findall(r'page\.table\("([^"]+)"', source.read_text())
     filled = re.search("state-(new|smaller-run)", text)
