@@ -20,9 +20,10 @@ from recluster import checkpoint
 from recluster import run as runner
 from recluster.data import Dataset, content_checksum
 from recluster.parts import capture
-from recluster.run import execute, kept_start, train
+from recluster.run import execute, kept_start
 from recluster.spec import Config, Run, Step
 from recluster.store import FINISHED, Store
+from recluster.train import train
 
 __all__ = ["narrow", "same_kmeans"]  # fixtures of ours too
 

@@ -16,9 +16,10 @@ from recluster.methods import pcx
 from recluster.papers import CLAIMS
 from recluster.report import figure
 from recluster.report.measures import measure
-from recluster.run import diagnosed, execute, train
+from recluster.run import diagnosed, execute
 from recluster.spec import SCALES, InputError, Run
 from recluster.store import FINISHED, Record, Store
+from recluster.train import train
 
 CONFIG = pcx.Config(epochs=4, burn_in=1, batch_size=100)
 

@@ -22,9 +22,10 @@ from recluster.methods import METHODS, dcss, idec, kmeans, pcx
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import pretraining
-from recluster.run import checked, execute, missing, train
+from recluster.run import execute, missing
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Record, Store
+from recluster.train import checked, train
 
 AE = pretraining.Config(epochs=2, batch_size=64)
 TINY: dict[str, Config] = {
