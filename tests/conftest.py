@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from recluster.store import Store
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; processes that tests start inherit it
+os.environ["RECLUSTER_FINGERPRINTS"] = (
+    ""  # methods are changed under it: nothing kept is believed, or kept
+)
 
 # A test asserts what is computed, not how fast on a busy machine.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])

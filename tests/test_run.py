@@ -623,21 +623,6 @@ def test_fingerprints_match_within_a_tolerance(old, new, expected):
     assert fingerprint.matches(old, new) == expected
 
 
-def test_a_fingerprint_is_remembered_for_this_code_alone(monkeypatch, tmp_path, fresh):
-    config = kmeans.Config(restarts=2)
-    first = fingerprint.fingerprint(config)
-    monkeypatch.setenv(fingerprint.MEMORY, str(tmp_path / "kept"))
-    for _ in range(2):
-        fingerprint._measured.cache_clear()
-        assert fingerprint.fingerprint(config) == first
-        monkeypatch.setattr(fingerprint, "_computed", lambda config: (7.0,))
-    fingerprint._measured.cache_clear()
-    assert fingerprint.fingerprint(replace(AE, epochs=2)) == (7.0,)  # another method is not mistaken
-    monkeypatch.setattr(fingerprint, "code", lambda: "other")
-    fingerprint._measured.cache_clear()
-    assert fingerprint.fingerprint(config) == (7.0,)
-
-
 # --- keys ---------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn")
 FOLDERS = ("methods", "parts", "nets")
-MODULES = ("spec", "train", "fingerprint", "run", "checkpoint", "metrics", "diagnostics")
+MODULES = ("spec", "train", "fingerprint", "run", "metrics", "diagnostics")
 REGISTRY = "recluster.methods"
 """It imports every method; whoever asks names the pages that are meant."""
 
@@ -33,17 +33,21 @@ def _read() -> dict[str, str]:
 SOURCES = _read()  # now, while the same code is loaded: the files may change under a process
 
 
-def digest(modules: Iterable[str]) -> str | None:
+@cache
+def digest(modules: frozenset[str]) -> str | None:
     """Sixteen hexadecimal digits for these modules and what they import; None if one is not ours."""
-    modules = {*modules}
     if not modules <= SOURCES.keys():
         return None
     found: set[str] = set()
     while new := modules - found - {REGISTRY}:
         found |= new
-        modules = {name for one in new for name in _known(one)[1]}
-    versions = [(package, version(package)) for package in PACKAGES]
-    return short(repr([*((name, _known(name)[0]) for name in sorted(found)), *versions]))
+        modules = frozenset(name for one in new for name in _known(one)[1])
+    return short(repr([*((name, _known(name)[0]) for name in sorted(found)), *_versions()]))
+
+
+@cache
+def _versions() -> list[tuple[str, str]]:
+    return [(package, version(package)) for package in PACKAGES]
 
 
 def short(content: str) -> str:

@@ -44,6 +44,7 @@ from recluster.train import Weights, checked, train, weights_of
 EARLY = 10  # epochs that are all scored; later ones lie a tenth of their number apart
 SAMPLE = 2000  # rows whose embedding a record keeps
 CACHE = Path.home() / ".cache" / "recluster" / "weights"
+CODE = tuple(f"recluster.{name}" for name in ("train", "run", "metrics", "diagnostics"))
 SEEN = ("seconds", "scores", "curves", "scored", "resumed")  # what a checkpoint keeps of an `Observer`
 
 Watcher = Callable[[Run, Step], None]
@@ -386,7 +387,7 @@ def circumstances(
     """All that the run's numbers depend on; `place` is its environment, `weights` those of its start."""
     return {
         "key": run.key,
-        "code": fingerprint.code(),  # in place of the checkout's commit
+        "code": fingerprint.digest(run.config, *CODE),  # in place of the checkout's commit
         "fingerprint": fingerprint.fingerprint(run.config),
         "data": data.checksum,
         "start": weights and checksum(weights),
