@@ -24,6 +24,7 @@ from recluster.nets.mlp import perceptron
 from recluster.parts import pretraining
 from recluster.run import execute, missing
 from recluster.spec import Config, InputError, Run, Step
+from recluster.standing import counts
 from recluster.store import FAILED, FINISHED, Record, Store
 from recluster.train import checked, train
 
@@ -208,7 +209,7 @@ def test_every_methods_record_validates_and_is_current(store, config):
     record = execute(run, store)
     assert record.status == FINISHED, record.error
     assert store.find(run) == record
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     assert missing([run], store) == []
     assert bool(record.scores) == (config.method not in PRETRAINING)
 
@@ -527,8 +528,8 @@ def test_a_method_that_behaves_otherwise_makes_its_records_stale(store, monkeypa
 
     behave(monkeypatch, "pcx", fit)
     fingerprint._measured.cache_clear()
-    assert not runner.current(record, run)
-    assert runner.current(unrelated, other)
+    assert not counts(record, run.config)
+    assert counts(unrelated, other.config)
     assert missing([run, other], store) == [run]
 
 
@@ -569,10 +570,10 @@ def no_clustering(monkeypatch):
 def test_a_changed_equation_makes_records_stale(store, monkeypatch, wide, change):
     run = run_of(TINY["pcx"])
     record = execute(run, store)
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     change(monkeypatch)
     fingerprint._measured.cache_clear()
-    assert not runner.current(record, run)
+    assert not counts(record, run.config)
 
 
 def test_a_method_written_otherwise_that_does_the_same_keeps_its_records(store, monkeypatch, wide):
@@ -589,7 +590,7 @@ def test_a_method_written_otherwise_that_does_the_same_keeps_its_records(store, 
     monkeypatch.setattr(pcx, "entropy", entropy)
     behave(monkeypatch, "pcx", rewritten)
     fingerprint._measured.cache_clear()
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     assert missing([run], store) == []
 
 
@@ -603,7 +604,7 @@ def test_a_setting_that_the_record_contradicts_makes_it_stale(store):
         (settings | {"restarts": 3}, False),
         (settings | {"gone since": 1}, True),
     ):
-        assert runner.current(replace(record, run=record.run | {"config": changed}), run) == expected
+        assert counts(replace(record, run=record.run | {"config": changed}), run.config) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ does not. The steps are taken in double precision: in single precision Adam blow
 and thread counts round differently, until a pair or two more or less passes a threshold.
 
 For the same code it is measured once: `fingerprints.json` beside this file has those that the claims
-need, made by `recluster results fingerprints`, and a folder of the user's the others. Both go by a digest
-of the code: when that has changed, what they hold is never asked for, and steps are taken again.
+need, made by `recluster results fingerprints`, and a folder of the user's the others. Both go by a
+digest of the code: when that has changed, what they hold is never asked for, and steps are taken again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from math import isclose, isfinite
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,17 +109,6 @@ def matches(old: Sequence[float], new: Sequence[float]) -> bool:
     return len(old) == len(new) and all(
         isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-6) for a, b in zip(old, new, strict=True)
     )
-
-
-def current(settings: Mapping[str, Any], old: Sequence[float], config: Config) -> bool:
-    """Whether a record of these settings and fingerprint still speaks for the code under `config`.
-
-    An option that the record does not know yet is at a default that changes nothing, or else the
-    fingerprints differ.
-    """
-    now = config.canonical()
-    same = all(now[name] == value for name, value in settings.items() if name in now)
-    return same and matches(old, fingerprint(config))
 
 
 @contextmanager

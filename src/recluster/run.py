@@ -32,12 +32,11 @@ from torch import Tensor
 from recluster import __version__, checkpoint, diagnostics, fingerprint, metrics
 from recluster.checkpoint import Checkpoint
 from recluster.data import Dataset, load_dataset
-from recluster.papers import CLAIMS
-from recluster.papers.claim import Claim
 from recluster.parts.precision import FULL, check_precision
 from recluster.parts.ranks import ranks
 from recluster.parts.resuming import Course, State
 from recluster.spec import InputError, Run, Step
+from recluster.standing import counts
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
 from recluster.train import Weights, checked, train, weights_of
 
@@ -83,6 +82,7 @@ def execute(
     precision: str = FULL,
     watch: Watcher | None = None,
     keep: bool = True,
+    diagnosed: bool = False,
 ) -> Record:
     """Do the run and store its record; a failure is stored as such, with its traceback.
 
@@ -98,7 +98,9 @@ def execute(
         if first.error is not None:
             return store.write(without_start(run, first.error), {})
         start = kept_start(run.start, store)
-    outcome = perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
+    outcome = perform(
+        run, start, device=device, precision=precision, watch=watch, keep=keep, diagnosed=diagnosed
+    )
     return settle(run, outcome, store)
 
 
@@ -111,12 +113,15 @@ def perform(
     watch: Watcher | None = None,
     keep: bool = True,
     resume: bool = True,
+    diagnosed: bool = False,
 ) -> Outcome:
     """Do the run from these weights; a method's failure is an outcome, a watcher's is raised.
 
     Under torchrun all ranks do it together, if the method can, else each the whole. With `resume` it
     goes on from its checkpoint if there is one, and leaves one every few minutes, which
     `settle` removes.
+
+    Where `diagnosed`, the model is watched in training beside its scores; see `diagnostics.watched`.
 
     Raises:
         InputError: what the run asks for cannot be.
@@ -127,7 +132,8 @@ def perform(
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     data = load_dataset(run.dataset)
-    observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k), resume)
+    x = checked(torch.from_numpy(data.x), data.k)
+    observer = Observer(run, data, x, resume, diagnosed)
     started = now()
     steps = observer.follow(start, device, precision)
     failure = None
@@ -141,7 +147,15 @@ def perform(
     if failure is not None and not out_of_memory and resume:
         checkpoint.remove(checkpoint_of(run))
         if observer.resumed and observer.last is None:  # of no use: it is not the run that failed
-            return perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
+            return perform(
+                run,
+                start,
+                device=device,
+                precision=precision,
+                watch=watch,
+                keep=keep,
+                diagnosed=diagnosed,
+            )
     record = Record(
         key=run.key,
         run=identity(run),
@@ -229,8 +243,10 @@ def now() -> str:
 class Observer:
     """Whoever iterates: times the phases, keeps curves and checkpoints, and scores."""
 
-    def __init__(self, run: Run, data: Dataset, x: Tensor, resume: bool = True) -> None:
-        self.run, self.data, self.x, self.resume = run, data, x, resume
+    def __init__(
+        self, run: Run, data: Dataset, x: Tensor, resume: bool = True, diagnosed: bool = False
+    ) -> None:
+        self.run, self.data, self.x, self.resume, self.diagnosed = run, data, x, resume, diagnosed
         self.behaviour: tuple[float, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, float] = {}
@@ -238,7 +254,6 @@ class Observer:
         self.scored: dict[str, list[float]] = {}
         self.arrays: dict[str, Array] = {}
         self.last: Step | None = None
-        self.diagnosed = diagnosed(run)
         self.clock, self.resumed = 0.0, 0
 
     def follow(self, start: Start | None, device: str, precision: str) -> Iterator[Step]:
@@ -269,7 +284,7 @@ class Observer:
 
     def course(self, weights: Weights | None, device: str, precision: str) -> Course:
         """The run's course, from its checkpoint if there is one of just these circumstances."""
-        place = environment(device, precision)
+        place = environment(device, precision) | {"diagnosed": self.diagnosed}
         file = Checkpoint(checkpoint_of(self.run), circumstances(self.run, self.data, weights, place))
 
         def between(state: Callable[[], State], begins: bool) -> None:
@@ -352,25 +367,10 @@ def scored_epochs(epochs: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def diagnosed(run: Run) -> bool:
-    """Whether a claim asks for more than the scores of this run, whatever its seed."""
-    return any(
-        (config, dataset) == (run.config, run.dataset) and row in _watched_rows(claim)
-        for claim in CLAIMS.values()
-        for row, dataset, config in claim.planned(run.scale)
-    )
-
-
-def _watched_rows(claim: Claim) -> set[str]:
-    """The rows of which the claim asks what only a model in training can tell."""
-    watched = diagnostics.ANGLES + diagnostics.APART + diagnostics.OTHERS
-    return {row for cell in claim.cells if cell.metric.startswith(watched) for row in cell.rows}
-
-
 def kept_start(run: Run, store: Store) -> Start | None:
     """What others start from this run with; None unless its record and its weights are there."""
     record = store.find(run)
-    if record is None or not current(record, run):
+    if record is None or not counts(record, run.config):
         return None
     weights = kept_weights(run, record)
     return None if weights is None else Start(weights=weights, seconds=record.seconds["total"])
@@ -423,33 +423,18 @@ def kept_weights(run: Run, record: Record) -> Weights | None:
         return None
 
 
-def current(record: Record, run: Run) -> bool:
-    """Whether the record is a finished one that still speaks for the code and has all that is asked."""
-    if record.status != FINISHED:
-        return False
-    if diagnosed(run) and not {*diagnostics.asked_of(run.method)} <= {*record.scored}:
-        return False
-    return fingerprint.current(record.run["config"], record.fingerprint, run.config)
-
-
-def missing(runs: Iterable[Run], store: Store) -> list[Run]:
-    """The runs without a finished, current record, those they start from first, none twice."""
+def missing(
+    runs: Iterable[Run], store: Store, diagnosed: Callable[[Run], bool] = lambda run: False
+) -> list[Run]:
+    """The runs without a record that counts, those they start from first, none twice."""
     wanted: dict[str, Run] = {}
     for run in runs:
-        for one in reversed([*chain(run)]):
-            if one.key not in wanted:
-                record = store.find(one)
-                if record is None or not current(record, one):
-                    wanted[one.key] = one
+        for one in reversed([*run.chain()]):
+            if one.key in wanted:
+                continue
+            if not counts(store.find(one), one.config, diagnosed=diagnosed(one)):
+                wanted[one.key] = one
     return list(wanted.values())
-
-
-def chain(run: Run) -> Iterator[Run]:
-    """The run, the one that it starts from, the one that this starts from, and so on."""
-    one: Run | None = run
-    while one is not None:
-        yield one
-        one = one.start
 
 
 def described(data: Dataset) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
 from recluster.report.measures import FRACTIONS, Unmeasured, measure
 from recluster.spec import SCALES, Config, Run, check_scale
+from recluster.standing import CURRENT, standing
 from recluster.store import FAILED, Record, Store
 
 STATES = ("agrees", "differs", "new", "not run", "quoted", "lost")
@@ -106,12 +106,11 @@ def _found(store: Store, config: Config, dataset: str, scale: str) -> Found:
         record = store.find(run)
         if record is None:
             continue
-        if record.status == FAILED:
-            bad.append(f"seed {seed} failed")
-        elif not fingerprint.current(record.run["config"], record.fingerprint, config):
-            bad.append(f"seed {seed} is stale")
-        else:
+        how = standing(record, config)
+        if how == CURRENT:
             good.append(record)
+        else:
+            bad.append(f"seed {seed} {'failed' if how == FAILED else 'is stale'}")
     return good, bad
 
 
