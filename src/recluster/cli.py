@@ -74,9 +74,9 @@ def list_claims(results: ResultsOption = None) -> None:
     """Every claim of every paper, and how its cells stand at the largest scale with records."""
     from recluster.papers import CLAIMS
     from recluster.report.verdict import CALCULATED, STATES, best_scale, judge
-    from recluster.store import Store
+    from recluster.store import Snapshot
 
-    store = Store(results)
+    store = Snapshot(results)
     for claim in CLAIMS.values():
         scale = best_scale(claim, store)
         judged = judge(claim, scale, store)
@@ -266,9 +266,9 @@ def show(
     from recluster.papers import find
     from recluster.report.table import render
     from recluster.report.verdict import best_scale, judge
-    from recluster.store import Store
+    from recluster.store import Snapshot
 
-    found, store = find(claim), Store(results)
+    found, store = find(claim), Snapshot(results)
     if scale is not None:
         check_scale(scale)
     at = scale or best_scale(found, store)
@@ -284,15 +284,16 @@ def status(
     from recluster.asked import Asked
     from recluster.papers import CLAIMS
     from recluster.report.verdict import CALCULATED
-    from recluster.store import Store
-    from recluster.upkeep import invalid, state
+    from recluster.standing import state
+    from recluster.store import Snapshot
 
-    store, asked = Store(results), Asked(CLAIMS.values())
+    store, asked = Snapshot(results), Asked(CLAIMS.values())
     if scale is not None:
         check_scale(scale)
     for at in [scale] if scale else SCALES:
         for claim in CLAIMS.values():
-            found = Counter(state(run, store, asked) for run in claim.runs(at))
+            runs = claim.runs(at)
+            found = Counter(state(run, store, diagnosed=asked.diagnoses(run)) for run in runs)
             total, there = found.total(), found.pop("there", 0)
             lacking = ", ".join(f"{number} {name}" for name, number in sorted(found.items()))
             hint = f"{lacking}: recluster run {claim.id} --scale {at}" if lacking else ""
@@ -301,7 +302,7 @@ def status(
     for claim in CLAIMS.values():
         if claim.computed:
             print(f"{'-':7} {claim.id:14} {len(claim.computed)} cells {CALCULATED}, without a run")
-    broken = invalid(store)
+    broken = store.invalid()
     print(f"{len(store.folders())} records in {store.root}, {len(broken)} of them not valid")
     if broken:
         raise InputError("; ".join(broken))
@@ -348,13 +349,13 @@ def results_verify(
     from recluster.asked import Asked
     from recluster.papers import CLAIMS
     from recluster.store import Store, folder_name
-    from recluster.upkeep import agreement, chosen, invalid
+    from recluster.upkeep import agreement, chosen
     from recluster.upkeep import rerun as done_again
 
     if rerun < 0:
         raise InputError(f"the number of runs to do again must be 0 or more, got {rerun}")
     store = Store(results)
-    broken = invalid(store)
+    broken = store.invalid()
     for line in broken:
         print(line)
     print(f"{len(store.folders())} records, {len(broken)} of them not valid")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recluster import diagnostics, fingerprint
-from recluster.spec import Config
-from recluster.store import FAILED, Record
+from recluster.spec import Config, InputError, Run
+from recluster.store import FAILED, Record, Store
 
 CURRENT, STALE = "current", "stale"
 
@@ -28,3 +28,17 @@ def standing(record: Record, config: Config, *, diagnosed: bool = False) -> str:
 def counts(record: Record | None, config: Config, *, diagnosed: bool = False) -> bool:
     """Whether there is a record, and it is current."""
     return record is not None and standing(record, config, diagnosed=diagnosed) == CURRENT
+
+
+def state(run: Run, store: Store, *, diagnosed: bool = False) -> str:
+    """One of: there, missing, failed, stale, broken, or under way in some process."""
+    if store.busy(run.name):
+        return "under way"
+    try:
+        record = store.find(run)
+    except InputError:
+        return "broken"
+    if record is None:
+        return "missing"
+    found = standing(record, run.config, diagnosed=diagnosed)
+    return "there" if found == CURRENT else found

@@ -20,8 +20,8 @@ from recluster.methods import METHODS
 from recluster.papers.claim import Claim
 from recluster.run import Outcome, Start, perform
 from recluster.spec import Config, InputError, Run
-from recluster.standing import CURRENT, counts, standing
-from recluster.store import FAILED, FINISHED, LOCKS, Record, Store, folder_name, read
+from recluster.standing import counts
+from recluster.store import FAILED, FINISHED, LOCKS, Record, Store, folder_name
 
 TOLERANCE = 0.05  # of scores as fractions, and of losses relative to the old, on another machine
 LEFTOVER = 3600  # seconds after which a temporary file is nobody's any more
@@ -59,20 +59,6 @@ def planned(claim: Claim, scale: str) -> list[tuple[str, Config]]:
         for _, dataset, config in claim.planned(scale)
         for one in Run(config=config, dataset=dataset, seed=0, scale=scale).chain()
     ]
-
-
-def state(run: Run, store: Store, asked: Asked) -> str:
-    """One of: there, missing, failed, stale, broken, or under way in some process."""
-    if store.busy(run.name):
-        return "under way"
-    try:
-        record = store.find(run)
-    except InputError:
-        return "broken"
-    if record is None:
-        return "missing"
-    found = standing(record, run.config, diagnosed=asked.diagnoses(run))
-    return "there" if found == CURRENT else found
 
 
 def chosen(store: Store, number: int, asked: Asked) -> list[tuple[Run, Record]]:
@@ -255,14 +241,3 @@ def agreement(old: Record, new: Record) -> tuple[bool, str]:
         ]
         worst = max((abs(a - b) / max(abs(a), 1e-6) for a, b in ends), default=0.0)
     return worst <= TOLERANCE, f"another machine: within {worst:.3f}, {TOLERANCE} is allowed"
-
-
-def invalid(store: Store) -> list[str]:
-    """One line for each record that does not validate."""
-    lines = []
-    for folder in store.folders():
-        try:
-            read(folder)
-        except InputError as problem:
-            lines.append(str(problem))
-    return lines

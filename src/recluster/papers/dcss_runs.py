@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from recluster.methods import dcss
@@ -31,6 +32,7 @@ NEEDS = {
 }
 
 
+@cache
 def runs(scale: str, dataset: str = "") -> dict[str, Config]:
     """The suite's methods, at paper scale with the networks of Section 5 for the data set.
 

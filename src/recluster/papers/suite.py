@@ -9,7 +9,7 @@ and by losses, before any score was seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, shallow, ulhe, vade
@@ -74,6 +74,7 @@ SHORTER: Mapping[str, Settings] = {
 }
 
 
+@cache
 def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Config]:
     """Name to config of every method at a scale, in the order of the comparison.
 

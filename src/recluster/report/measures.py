@@ -8,13 +8,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.optimize import curve_fit
-from sklearn.metrics import silhouette_score
+import scipy
 
 from recluster.diagnostics import APART, OTHERS, largest_shares
 from recluster.report import separable
 from recluster.spec import InputError, one_of
-from recluster.store import Array, Record, Store, read
+from recluster.store import Array, Record, Store
 
 FRACTIONS = {
     "acc", "nmi", "nmi_max", "ari", "major", "minor",
@@ -94,7 +93,7 @@ def _geometric_over_power(record: Record, store: Store, variant: Variant) -> flo
 
     def residual(curve: Callable[..., Array], rate: float) -> float:
         guess, limits = (loss[-1], span, rate), ((0, 0, 0), (loss.max(), np.inf, np.inf))
-        best, _ = curve_fit(curve, t, loss, guess, bounds=limits, max_nfev=20_000)
+        best, _ = scipy.optimize.curve_fit(curve, t, loss, guess, bounds=limits, max_nfev=20_000)
         return float(np.square(curve(t, *best) - loss).sum())
 
     geometric = residual(lambda t, floor, b, rate: floor + b * np.exp(-rate * t), 0.1)
@@ -144,6 +143,8 @@ def _largest_q(record: Record, store: Store) -> Array:
 
 def _silhouette(record: Record, store: Store, name: str) -> float:
     """Mean silhouette of the true classes in a representation of the record's sample."""
+    from sklearn.metrics import silhouette_score
+
     arrays = store.arrays(record)
     return float(silhouette_score(arrays[name], arrays["sample_classes"]))
 
@@ -158,7 +159,7 @@ def start_of(record: Record, store: Store) -> Record | None:
     run, start = record.run, record.run["config"]["start"]
     head = f"{start['method']}-{run['dataset']}-{run['scale']}-s{run['seed']}-"
     folders = (folder for folder in store.folders() if folder.name.startswith(head))
-    return next((one for one in map(read, folders) if one.run["config"] == start), None)
+    return next((one for one in map(store.read, folders) if one.run["config"] == start), None)
 
 
 def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
@@ -354,6 +355,8 @@ def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> fl
 
 def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
     """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
+    from sklearn.metrics import silhouette_score
+
     arrays = store.arrays(record)
     labels = arrays["labels"][arrays["sample"]]
     if len(np.unique(labels)) < 2:

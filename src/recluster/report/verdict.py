@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from recluster.papers.claim import SEEDS, Cell, Claim
 from recluster.report.measures import FRACTIONS, Unmeasured, measure
@@ -127,7 +127,7 @@ def summary(values: Sequence[float], records: Sequence[Record]) -> Obtained:
     std = float(np.std(values, ddof=1)) if n > 1 else None
     interval = None
     if std is not None:
-        half = float(stats.t.ppf(0.975, n - 1)) * std / np.sqrt(n)
+        half = float(scipy.special.stdtrit(n - 1, 0.975)) * std / np.sqrt(n)
         interval = (mean - half, mean + half)
     return Obtained(
         mean=mean,
