@@ -15,7 +15,7 @@ import torch
 
 from recluster.data import load_dataset
 from recluster.papers.suite import methods
-from recluster.run import train
+from recluster.train import train
 
 PRINTED = 10_808  # Table 5, page 16
 

@@ -22,7 +22,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from recluster.methods import METHODS
 from recluster.papers.calculated.cost import Counter
 from recluster.parts import lloyd
-from recluster.run import train
+from recluster.train import train
 
 FACTOR = 2
 K, SIDE = 10, 28

@@ -38,7 +38,7 @@ def ours(name: str, seed: int, precision: str) -> tuple[float, Any]:
 
     from recluster.methods import dcn, dec, idec, vade
     from recluster.parts.pretraining import Config as Pretraining
-    from recluster.run import train
+    from recluster.train import train
 
     x = torch.from_numpy(digits()[0])
     start = Pretraining(epochs=EPOCHS, batch_size=BATCH, learning_rate=RATE)

@@ -29,9 +29,9 @@ import torch
 from matplotlib.figure import Figure
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, ulhe, vade
-from recluster.parts import acai, normed, pretraining
-from recluster.run import train
+from recluster.parts import acai, centring, normed, pretraining
 from recluster.spec import Config
+from recluster.train import train
 
 BATCH, EPOCHS = 256, 3
 LONG = 60.0  # seconds; a point that took longer ends after its second epoch

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from recluster.store import Store
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; processes that tests start inherit it
+os.environ["RECLUSTER_FINGERPRINTS"] = ""  # methods are changed under it: nothing kept is believed
 
 # A test asserts what is computed, not how fast on a busy machine.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,10 +35,10 @@ QUIET = [
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[Run]], Store]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Store]:
     """A store of its own with the records of these runs, whose weights stay out of the user's cache."""
 
-    def fill(runs: Iterable[Run]) -> Store:
+    def fill(runs: Iterable[Run], diagnosed: Callable[[Run], bool] = lambda run: False) -> Store:
         from recluster.run import execute, missing
         from recluster.store import FINISHED, Store
 
@@ -46,7 +47,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[Run]]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("recluster.run.CACHE", root / "weights")
             for run in missing(runs, store):
-                assert execute(run, store).status == FINISHED
+                assert execute(run, store, diagnosed=diagnosed(run)).status == FINISHED
         return store
 
     return fill

@@ -224,7 +224,7 @@ USELESS: dict[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "damaged at its end": lambda path, patch: changed(path, -1),
     "no checkpoint": lambda path, patch: torch.save({"w": torch.ones(3)}, path),
     "a folder": lambda path, patch: (path.unlink(), path.mkdir()),
-    "of other code": lambda path, patch: patch.setattr(fingerprint, "code", lambda: "other"),
+    "of other code": lambda path, patch: patch.setattr(fingerprint, "digest", lambda *of: "other"),
     "of another fingerprint": lambda path, patch: weaker(patch),
     "of other data": lambda path, patch: serve(patch, dataset(X[::-1].copy(), Y[::-1].copy())),
     "of another torch": lambda path, patch: other(patch, "torch"),

@@ -20,8 +20,8 @@ from recluster.parts import capture
 from recluster.parts.capture import PLAIN, captured
 from recluster.parts.kmeans import RESTARTS, kmeans
 from recluster.parts.lloyd import lloyd
-from recluster.run import train
 from recluster.spec import Config
+from recluster.train import train
 
 __all__ = ["narrow"]  # a fixture of ours too
 

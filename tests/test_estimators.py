@@ -44,8 +44,8 @@ from recluster.methods import idec
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, pretraining
-from recluster.run import train
 from recluster.spec import Config, InputError
+from recluster.train import train
 
 AE: dict[str, Any] = {
     "n_clusters": 2,

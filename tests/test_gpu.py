@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from recluster import checkpoint
 from recluster import run as runner
 from recluster.data import Dataset, content_checksum
 from recluster.parts import capture
-from recluster.run import execute, kept_start, train
+from recluster.run import execute, kept_start
 from recluster.spec import Config, Run, Step
 from recluster.store import FINISHED, Store
+from recluster.train import train
 
 __all__ = ["narrow", "same_kmeans"]  # fixtures of ours too
 
@@ -74,11 +76,11 @@ def test_a_run_on_a_gpu_is_recorded_and_resumed(
     """As an unbroken one, which the pretended GPU's is of the CPU."""
     monkeypatch.setattr(runner, "CACHE", tmp_path)
     monkeypatch.setattr(runner, "load_dataset", lambda name: data())
-    monkeypatch.setattr(runner, "diagnosed", lambda run: run.method == "dynae")
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
     run = Run(config=CASES[name], dataset="digits", seed=0, scale="smoke")
     stores = Store(tmp_path / "unbroken"), Store(tmp_path / "broken")
-    expected = execute(run, stores[0], device="cuda" if REAL else "cpu")
+    done = partial(execute, run, diagnosed=run.method == "dynae")
+    expected = done(stores[0], device="cuda" if REAL else "cpu")
     assert not kept_start(run, stores[1])  # a start is another store's, and is done again
 
     class Killed(BaseException):
@@ -90,8 +92,8 @@ def test_a_run_on_a_gpu_is_recorded_and_resumed(
 
     with gpu():
         with pytest.raises(Killed):
-            execute(run, stores[1], device="cuda", watch=kill)
-        found = execute(run, stores[1], device="cuda")
+            done(stores[1], device="cuda", watch=kill)
+        found = done(stores[1], device="cuda")
     assert found.status == expected.status == FINISHED, found.error
     assert found.environment["resumed"] == 1
     assert REAL or (found.environment["processor"], found.memory_mb) == (NAME, PEAK / 1e6)

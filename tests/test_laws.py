@@ -38,8 +38,8 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, centring, normed, pretraining
 from recluster.parts.resuming import Course, State
-from recluster.run import train, weights_of
 from recluster.spec import Config, InputError, Step
+from recluster.train import train, weights_of
 
 AE = pretraining.Config(epochs=2, batch_size=8, embedding_size=3)
 PCX = pcx.Config(epochs=3, burn_in=1, batch_size=8, embedding_size=3)

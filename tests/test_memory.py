@@ -11,8 +11,8 @@ from torch import Tensor
 from recluster.methods import kmeans
 from recluster.papers.calculated.cost import Counter
 from recluster.parts import batches
-from recluster.run import train
 from recluster.spec import Config
+from recluster.train import train
 
 __all__ = ["narrow"]  # a fixture of ours too
 

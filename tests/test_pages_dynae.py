@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 
 from recluster import diagnostics, fingerprint, metrics
 from recluster import run as runner
+from recluster.asked import Asked
 from recluster.data import Dataset, content_checksum, formats
 from recluster.methods import dynae, idec
 from recluster.nets import NETWORKS
@@ -28,8 +29,9 @@ from recluster.report.measures_dynae import central_classes
 from recluster.report.page import Page
 from recluster.report.starts import over_starts, piloted, points, told
 from recluster.report.toys import dynae as toy
-from recluster.run import current, diagnosed, execute, missing
+from recluster.run import execute, missing
 from recluster.spec import SCALES, Config, InputError, Run
+from recluster.standing import counts
 from recluster.store import FINISHED, Record, Snapshot, Store
 
 N = 130
@@ -88,13 +90,11 @@ def test_the_lattice_has_exact_ties():
 
 
 @pytest.mark.parametrize("config", WATCHED.values(), ids=WATCHED)
-def test_a_watched_run_trains_as_one_that_is_not(config, tmp_path, monkeypatch):
+def test_a_watched_run_trains_as_one_that_is_not(config, tmp_path):
     found = {}
     for watched in (True, False):
-        asked = config.method if watched else "nothing"
-        monkeypatch.setattr(runner, "diagnosed", lambda run, asked=asked: run.method == asked)
         store = Store(tmp_path / str(watched))
-        record = execute(run_of(config), store, device="cpu")
+        record = execute(run_of(config), store, device="cpu", diagnosed=watched)
         assert record.status == FINISHED, record.error
         found[watched] = record, store.arrays(record)
     (with_it, arrays), (without, plain) = found[True], found[False]
@@ -155,23 +155,22 @@ def test_angles_of_unknown_losses_are_refused():
 
 
 def test_a_run_is_watched_where_a_claim_asks_for_angles():
-    asking = [CLAIMS["dynae.randomness"], CLAIMS["dynae.drift"]]
+    asking, asked = [CLAIMS["dynae.randomness"], CLAIMS["dynae.drift"]], Asked(CLAIMS.values())
     for scale in SCALES:
         for run in [run for claim in asking for run in claim.runs(scale, 1)]:
-            assert diagnosed(run)
+            assert asked.diagnoses(run)
             assert run.start is not None
-            assert not diagnosed(run.start)
-    assert not diagnosed(replace(run_of(DYNAE), dataset="usps"))
+            assert not asked.diagnoses(run.start)
+    assert not asked.diagnoses(replace(run_of(DYNAE), dataset="usps"))
 
 
-def test_a_record_without_the_angles_asked_for_is_made_again(tmp_path, monkeypatch):
+def test_a_record_without_the_angles_asked_for_is_made_again(tmp_path):
     store, run = Store(tmp_path / "results"), run_of(DYNAE)
-    monkeypatch.setattr(runner, "diagnosed", lambda run: False)
     old = execute(run, store, device="cpu")
     assert missing([run], store) == []
-    monkeypatch.setattr(runner, "diagnosed", lambda run: run.method == "dynae")
-    assert not current(old, run)
-    assert missing([run], store) == [run]
+    assert counts(old, run.config)
+    assert not counts(old, run.config, diagnosed=True)
+    assert missing([run], store, lambda one: one == run) == [run]
     with pytest.raises(InputError, match="before delta_fr was kept; run it again"):
         measure(old, store, "delta_fr_mean", {})
 

@@ -11,14 +11,16 @@ from sklearn.cluster import AgglomerativeClustering
 
 from recluster import diagnostics, metrics
 from recluster import run as runner
+from recluster.asked import Asked
 from recluster.data import load_dataset
 from recluster.methods import pcx
 from recluster.papers import CLAIMS
 from recluster.report import figure
 from recluster.report.measures import measure
-from recluster.run import diagnosed, execute, train
+from recluster.run import execute
 from recluster.spec import SCALES, InputError, Run
 from recluster.store import FINISHED, Record, Store
+from recluster.train import train
 
 CONFIG = pcx.Config(epochs=4, burn_in=1, batch_size=100)
 
@@ -52,12 +54,12 @@ def test_other_clusterings_are_of_the_embedding_of_a_sample(monkeypatch):
     assert all(0.1 < value <= 1 for value in found.values())
 
 
-def test_a_watched_run_trains_as_one_that_is_not(tmp_path, monkeypatch):
+def test_a_watched_run_trains_as_one_that_is_not(tmp_path):
     run = Run(config=CONFIG, dataset="digits", seed=0, scale="smoke")
     records = []
     for watched in (True, False):
-        monkeypatch.setattr(runner, "diagnosed", lambda run, watched=watched: watched)
-        records.append(execute(run, Store(tmp_path / str(watched)), device="cpu"))
+        store = Store(tmp_path / str(watched))
+        records.append(execute(run, store, device="cpu", diagnosed=watched))
     first, second = records
     assert first.status == FINISHED
     assert {*first.scored} - {*second.scored} == {*diagnostics.OTHERS}
@@ -66,9 +68,10 @@ def test_a_watched_run_trains_as_one_that_is_not(tmp_path, monkeypatch):
 
 
 def test_the_runs_of_figure_3_are_asked():
+    asked = Asked(CLAIMS.values())
     for scale in SCALES:
-        assert all(diagnosed(run) for run in CLAIMS["pcx.figure3"].runs(scale, 1))
-    assert not any(diagnosed(run) for run in CLAIMS["pcx.table4"].runs("laptop", 1) if run.start)
+        assert all(asked.diagnoses(run) for run in CLAIMS["pcx.figure3"].runs(scale))
+    assert not any(asked.diagnoses(run) for run in CLAIMS["pcx.table4"].runs("laptop", 1) if run.start)
 
 
 def record(**scored: list[float]) -> Record:

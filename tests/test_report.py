@@ -40,9 +40,8 @@ USUAL = {"dcss": "DCSS", "dcss.mnet": "MNet", "dynae": "DynAE", "ulhe": "ULHE-DC
 @pytest.fixture(scope="module")
 def store(filled):
     """Records of the tiny runs at smoke scale, those of DynAE watched as its claims ask."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recluster.run.diagnosed", lambda run: run.method == "dynae")
-        return filled(replace(CLAIMS["pcx.table6"], plan={"smoke": {"digits": TINY}}).runs("smoke"))
+    claim = replace(CLAIMS["pcx.table6"], plan={"smoke": {"digits": TINY}})
+    return filled(claim.runs("smoke"), lambda run: run.method == "dynae")
 
 
 @pytest.fixture

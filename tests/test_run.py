@@ -25,9 +25,11 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import centring, pretraining
 from recluster.parts.precision import FULL
-from recluster.run import checked, execute, missing, train
+from recluster.run import execute, missing
 from recluster.spec import Config, InputError, Run, Step
+from recluster.standing import counts
 from recluster.store import FAILED, FINISHED, Record, Store
+from recluster.train import checked, train
 
 AE = pretraining.Config(epochs=2, batch_size=64)
 TINY: dict[str, Config] = {
@@ -227,7 +229,7 @@ def test_every_methods_record_validates_and_is_current(store, config):
     record = execute(run, store)
     assert record.status == FINISHED, record.error
     assert store.find(run) == record
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     assert missing([run], store) == []
     assert bool(record.scores) == (config.method not in PRETRAINING)
 
@@ -574,8 +576,8 @@ def test_a_method_that_behaves_otherwise_makes_its_records_stale(store, monkeypa
 
     behave(monkeypatch, "pcx", fit)
     fingerprint._measured.cache_clear()
-    assert not runner.current(record, run)
-    assert runner.current(unrelated, other)
+    assert not counts(record, run.config)
+    assert counts(unrelated, other.config)
     assert missing([run, other], store) == [run]
 
 
@@ -616,10 +618,10 @@ def no_clustering(monkeypatch):
 def test_a_changed_equation_makes_records_stale(store, monkeypatch, wide, change):
     run = run_of(TINY["pcx"])
     record = execute(run, store)
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     change(monkeypatch)
     fingerprint._measured.cache_clear()
-    assert not runner.current(record, run)
+    assert not counts(record, run.config)
 
 
 def test_a_method_written_otherwise_that_does_the_same_keeps_its_records(store, monkeypatch, wide):
@@ -636,7 +638,7 @@ def test_a_method_written_otherwise_that_does_the_same_keeps_its_records(store, 
     monkeypatch.setattr(pcx, "entropy", entropy)
     behave(monkeypatch, "pcx", rewritten)
     fingerprint._measured.cache_clear()
-    assert runner.current(record, run)
+    assert counts(record, run.config)
     assert missing([run], store) == []
 
 
@@ -650,7 +652,7 @@ def test_a_setting_that_the_record_contradicts_makes_it_stale(store):
         (settings | {"restarts": 3}, False),
         (settings | {"gone since": 1}, True),
     ):
-        assert runner.current(replace(record, run=record.run | {"config": changed}), run) == expected
+        assert counts(replace(record, run=record.run | {"config": changed}), run.config) == expected
 
 
 @pytest.mark.parametrize(
@@ -668,21 +670,6 @@ def test_a_setting_that_the_record_contradicts_makes_it_stale(store):
 )
 def test_fingerprints_match_within_a_tolerance(old, new, expected):
     assert fingerprint.matches(old, new) == expected
-
-
-def test_a_fingerprint_is_remembered_for_this_code_alone(monkeypatch, tmp_path, fresh):
-    config = kmeans.Config(restarts=2)
-    first = fingerprint.fingerprint(config)
-    monkeypatch.setenv(fingerprint.MEMORY, str(tmp_path / "kept"))
-    for _ in range(2):
-        fingerprint._measured.cache_clear()
-        assert fingerprint.fingerprint(config) == first
-        monkeypatch.setattr(fingerprint, "_computed", lambda config: (7.0,))
-    fingerprint._measured.cache_clear()
-    assert fingerprint.fingerprint(replace(AE, epochs=2)) == (7.0,)  # another method is not mistaken
-    monkeypatch.setattr(fingerprint, "code", lambda: "other")
-    fingerprint._measured.cache_clear()
-    assert fingerprint.fingerprint(config) == (7.0,)
 
 
 # --- keys ---------------------------------------------------------------------------------------

@@ -21,8 +21,10 @@ from test_store import ARRAYS, failed_of, record_of
 from recluster import run as runner
 from recluster import schedule as module
 from recluster import store as stored
+from recluster.asked import Asked
 from recluster.bundle import Bundle, extract
-from recluster.methods import dcss, idec, kmeans
+from recluster.methods import METHODS, dcss, idec, kmeans
+from recluster.papers.claim import Cell, Claim
 from recluster.parts import pretraining
 from recluster.pool import Job, check_where, pool
 from recluster.run import Outcome
@@ -77,7 +79,6 @@ def alike(monkeypatch, tmp_path) -> None:
     """Every method behaves in one way, and weights are kept in a folder of the test."""
     monkeypatch.setattr("recluster.fingerprint.fingerprint", lambda config: (1.0,))
     monkeypatch.setattr(runner, "CACHE", tmp_path / "weights")
-    monkeypatch.setattr(runner, "diagnosed", lambda run: False)
     monkeypatch.setattr(module, "PAUSE", 0.01)
 
 
@@ -109,18 +110,34 @@ def test_shared_starts_are_done_first_and_once_along_a_chain_of_any_length(store
     assert plan(runs, store) == []
 
 
-def test_weights_are_kept_of_runs_that_others_start_from_alone(store, monkeypatch):
-    monkeypatch.setattr(module, "CLAIMS", {})
+def test_weights_are_kept_of_runs_that_others_start_from_alone(store):
     carried_out([run_of(IDEC)], store, Fake())
     assert [path.stem for path in runner.CACHE.iterdir()] == [run_of(AE).name]
     carried_out([run_of(MNET)], store, Fake())  # needs weights of IDEC, whose record is there
     assert {path.stem for path in runner.CACHE.iterdir()} == {run_of(AE).name, run_of(IDEC).name}
 
 
-def test_a_run_that_some_claim_starts_from_keeps_its_weights(store, monkeypatch):
-    monkeypatch.setattr(module, "started_from", lambda: {("smoke", IDEC)})
-    assert [task.keep for task in plan([run_of(IDEC)], store)] == [True, True]
-    assert [task.keep for task in plan([run_of(IDEC, scale="laptop")], store)] == [True, False]
+def test_a_run_that_some_claim_starts_from_keeps_its_weights(store):
+    asked = Asked([claim_of(MNET)])
+    assert [task.keep for task in plan([run_of(IDEC)], store, asked)] == [True, True]
+    assert [task.keep for task in plan([run_of(IDEC, scale="laptop")], store, asked)] == [True, False]
+
+
+def test_what_a_claim_watches_is_asked_of_the_run_and_not_of_its_start(store):
+    asked = Asked([claim_of(IDEC, metric="delta_fr")])
+    fake = Fake()
+    tasks = plan([run_of(IDEC)], store, asked)
+    assert [(task.run.method, task.diagnosed) for task in tasks] == [("ae", False), ("idec", True)]
+    Schedule(tasks, store, fake, Pace("cpu")).carry_out()
+    assert [job.diagnosed for job in fake.begun] == [False, True]
+    assert plan([run_of(IDEC)], store) == []
+    assert [task.run for task in plan([run_of(IDEC)], store, asked)] == [run_of(IDEC)]  # has no angles
+
+
+def claim_of(config: Config, metric: str = "acc") -> Claim:
+    cell = Cell(row="ours", dataset="digits", metric=metric)
+    plan = {"smoke": {"digits": {"ours": config}}}
+    return Claim(id="tiny.one", title="", where="", cells=(cell,), plan=plan)
 
 
 def test_again_does_the_starts_that_were_asked_for_first(store):
@@ -235,7 +252,7 @@ def test_torchs_want_of_memory_is_told_apart(monkeypatch, store):
         raise torch.OutOfMemoryError("CUDA out of memory")
         yield
 
-    monkeypatch.setitem(runner.METHODS, "kmeans", replace(runner.METHODS["kmeans"], fit=fit))
+    monkeypatch.setitem(METHODS, "kmeans", replace(METHODS["kmeans"], fit=fit))
     outcome = runner.perform(run_of(kmeans.Config()), device="cpu")
     assert outcome.out_of_memory
     assert "CUDA out of memory" in outcome.record.error

@@ -23,6 +23,7 @@ import pytest
 
 from recluster import bundle as bundles
 from recluster import store as module
+from recluster.asked import Asked
 from recluster.bundle import MANIFEST, Bundle, extract
 from recluster.methods import kmeans
 from recluster.spec import InputError, Run
@@ -586,7 +587,7 @@ def test_a_bundle_that_is_not_right_is_refused_and_changes_nothing(carried, tmp_
     spoil(carried)
     target = Store(tmp_path / "there")
     with pytest.raises(InputError, match="nothing was changed") as caught:
-        merge(target, [carried])
+        merge(target, [carried], Asked())
     assert reason in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert target.folders() == []

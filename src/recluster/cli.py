@@ -74,9 +74,9 @@ def list_claims(results: ResultsOption = None) -> None:
     """Every claim of every paper, and how its cells stand at the largest scale with records."""
     from recluster.papers import CLAIMS
     from recluster.report.verdict import CALCULATED, STATES, best_scale, judge
-    from recluster.store import Store
+    from recluster.store import Snapshot
 
-    store = Store(results)
+    store = Snapshot(results)
     for claim in CLAIMS.values():
         scale = best_scale(claim, store)
         judged = judge(claim, scale, store)
@@ -111,13 +111,13 @@ def run(
     """
     import torch
 
+    from recluster.asked import Asked
     from recluster.bundle import Bundle
     from recluster.launched import Where, joined, serve
-    from recluster.papers import matching
+    from recluster.papers import CLAIMS, matching
     from recluster.parts.precision import PRECISIONS, check_precision
     from recluster.parts.ranks import rank
     from recluster.pool import check_where
-    from recluster.run import chain
     from recluster.schedule import Pace, plan, seconds_of
     from recluster.store import Store
 
@@ -133,10 +133,10 @@ def run(
         limit = None if budget is None else seconds_of(budget)
         store = Store(results)
         runs = [run for claim in matching(names) for run in claim.runs(scale, seeds)]
-        tasks = plan(runs, store, again=again)
+        tasks = plan(runs, store, Asked(CLAIMS.values()), again=again)
         bundle = None if out is None else Bundle(out)
         if bundle is not None:
-            bundle.catch_up(store, (one for run in runs for one in chain(run)))
+            bundle.catch_up(store, (one for run in runs for one in run.chain()))
         if not tasks:
             print("nothing to run at this scale" if not runs else "all records are there")
             return
@@ -266,9 +266,9 @@ def show(
     from recluster.papers import find
     from recluster.report.table import render
     from recluster.report.verdict import best_scale, judge
-    from recluster.store import Store
+    from recluster.store import Snapshot
 
-    found, store = find(claim), Store(results)
+    found, store = find(claim), Snapshot(results)
     if scale is not None:
         check_scale(scale)
     at = scale or best_scale(found, store)
@@ -281,17 +281,19 @@ def status(
     results: ResultsOption = None,
 ) -> None:
     """Which runs are there, missing, failed or stale, claim by claim; and what needs none."""
+    from recluster.asked import Asked
     from recluster.papers import CLAIMS
     from recluster.report.verdict import CALCULATED
-    from recluster.store import Store
-    from recluster.upkeep import invalid, state
+    from recluster.standing import state
+    from recluster.store import Snapshot
 
-    store = Store(results)
+    store, asked = Snapshot(results), Asked(CLAIMS.values())
     if scale is not None:
         check_scale(scale)
     for at in [scale] if scale else SCALES:
         for claim in CLAIMS.values():
-            found = Counter(state(run, store) for run in claim.runs(at))
+            runs = claim.runs(at)
+            found = Counter(state(run, store, diagnosed=asked.diagnoses(run)) for run in runs)
             total, there = found.total(), found.pop("there", 0)
             lacking = ", ".join(f"{number} {name}" for name, number in sorted(found.items()))
             hint = f"{lacking}: recluster run {claim.id} --scale {at}" if lacking else ""
@@ -300,7 +302,7 @@ def status(
     for claim in CLAIMS.values():
         if claim.computed:
             print(f"{'-':7} {claim.id:14} {len(claim.computed)} cells {CALCULATED}, without a run")
-    broken = invalid(store)
+    broken = store.invalid()
     print(f"{len(store.folders())} records in {store.root}, {len(broken)} of them not valid")
     if broken:
         raise InputError("; ".join(broken))
@@ -344,19 +346,21 @@ def results_verify(
     results: ResultsOption = None,
 ) -> None:
     """Check every record; run some again, at random, and compare. Exit code 1 if one is not right."""
+    from recluster.asked import Asked
+    from recluster.papers import CLAIMS
     from recluster.store import Store, folder_name
-    from recluster.upkeep import agreement, chosen, invalid
+    from recluster.upkeep import agreement, chosen
     from recluster.upkeep import rerun as done_again
 
     if rerun < 0:
         raise InputError(f"the number of runs to do again must be 0 or more, got {rerun}")
     store = Store(results)
-    broken = invalid(store)
+    broken = store.invalid()
     for line in broken:
         print(line)
     print(f"{len(store.folders())} records, {len(broken)} of them not valid")
     differing = 0
-    for run, record in chosen(store, rerun):
+    for run, record in chosen(store, rerun, Asked(CLAIMS.values())):
         agrees, how = agreement(record, done_again(run, record, device).record)
         differing += not agrees
         print(f"{folder_name(record)}: {'agrees' if agrees else 'DIFFERS'}, {how}")
@@ -367,11 +371,14 @@ def results_verify(
 @results_app.command("stale")
 def results_stale(results: ResultsOption = None) -> None:
     """Records that no longer speak for the code, failed, or that no claim wants."""
+    from recluster.asked import Asked
+    from recluster.papers import CLAIMS
     from recluster.store import Store, folder_name
     from recluster.upkeep import fault
 
+    asked = Asked(CLAIMS.values())
     for record in Store(results).records():
-        if why := fault(record):
+        if why := fault(record, asked):
             print(f"{folder_name(record)}: {why}")
 
 
@@ -381,11 +388,13 @@ def results_prune(
     results: ResultsOption = None,
 ) -> None:
     """List what `stale` lists and what killed processes left; with --yes, remove it."""
+    from recluster.asked import Asked
+    from recluster.papers import CLAIMS
     from recluster.store import Store, folder_name
     from recluster.upkeep import fault, leftovers, remove
 
-    store = Store(results)
-    found = {store.root / folder_name(record): fault(record) for record in store.records()}
+    store, asked = Store(results), Asked(CLAIMS.values())
+    found = {store.root / folder_name(record): fault(record, asked) for record in store.records()}
     found = {path: why for path, why in found.items() if why and not store.busy(path.name)}
     found |= dict.fromkeys(leftovers(store), "left by a process that was killed")
     for path, why in found.items():
@@ -408,10 +417,12 @@ def results_merge(
     results: ResultsOption = None,
 ) -> None:
     """Take the records of bundles into the store; one that is not right is refused as a whole."""
+    from recluster.asked import Asked
+    from recluster.papers import CLAIMS
     from recluster.store import Store
     from recluster.upkeep import merge
 
-    merged = merge(Store(results), bundles, replace=replace)
+    merged = merge(Store(results), bundles, Asked(CLAIMS.values()), replace=replace)
     for name, how in merged.kept.items():
         print(f"{name}: differs, {how}; ours is kept, --replace takes theirs")
     for name in merged.useless:

@@ -20,8 +20,8 @@ from torch import Tensor
 from recluster import __version__, saving
 from recluster.parts import pretraining
 from recluster.parts.randomness import seeded
-from recluster.run import samples, train
 from recluster.spec import Config, InputError, Step
+from recluster.train import samples, train
 
 Data = ArrayLike | Tensor
 Weights = Mapping[str, Tensor]

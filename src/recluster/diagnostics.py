@@ -27,10 +27,9 @@ from math import isnan
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, one_hot
 
@@ -183,6 +182,8 @@ def others(model: pcx.Model, x: Tensor, y: ArrayLike | Tensor) -> dict[str, floa
     These are k-means, a diagonal Gaussian mixture and Ward's tree on the embedding, of the same 2,000
     samples in each epoch (Figure 3 does not say of how many). y is (n,).
     """
+    from sklearn.cluster import KMeans
+
     classes = integers("y", y, len(x))
     rows = np.sort(np.random.default_rng(0).permutation(len(x))[:DRAWN])
     z = in_batches(model.autoencoder.encoder, x[torch.from_numpy(rows).to(x.device)], model)
@@ -238,7 +239,7 @@ def matched(y: NDArray[np.int64], labels: NDArray[np.int64], k: int) -> NDArray[
     names, classes = np.unique(y, return_inverse=True)
     table = np.zeros((len(names), k), dtype=np.int64)
     np.add.at(table, (classes, labels), 1)
-    ours, theirs = linear_sum_assignment(table, maximize=True)
+    ours, theirs = scipy.optimize.linear_sum_assignment(table, maximize=True)
     clusters = np.full(len(names), -1)
     clusters[ours] = theirs
     return clusters[classes]

@@ -3,55 +3,99 @@
 It tells whether a record still speaks for the code: a refactoring keeps it, a change of behaviour
 does not. The steps are taken in double precision: in single precision Adam blows up what processors
 and thread counts round differently, until a pair or two more or less passes a threshold.
+
+For the same code it is measured once: `fingerprints.json` beside this file has those that the claims
+need, made by `recluster results fingerprints`, and a folder of the user's the others. Both go by a
+digest of the code: when that has changed, what they hold is never asked for, and steps are taken again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.metadata import version
 from math import isclose, isfinite
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from recluster import digests
 from recluster.methods import METHODS
 from recluster.parts.randomness import isolated
 from recluster.parts.ranks import alone
 from recluster.spec import Config, Step
+from recluster.store import replace_atomically
 
-MEMORY = "RECLUSTER_FINGERPRINTS"  # a folder, for processes that all ask the same, as a book's pages do
+MEMORY = "RECLUSTER_FINGERPRINTS"  # names the folder of what was measured; empty: measure each anew
+FOLDER = "~/.cache/recluster/fingerprints"
+COMMITTED = Path(__file__).with_name("fingerprints.json")
 CLUSTERS = 4
 TOLERANCE = 1e-4
 
+Fingerprint = tuple[float, ...]
 
-def fingerprint(config: Config) -> tuple[float, ...]:
+
+def fingerprint(config: Config) -> Fingerprint:
     """Every curve of the shortened method on fixed data, on the CPU, to five digits."""
     return _measured(config.shortened())
 
 
 @cache
-def _measured(config: Config) -> tuple[float, ...]:
-    folder = os.environ.get(MEMORY)
-    if not folder:
-        return _computed(config)
+def _measured(config: Config) -> Fingerprint:
+    """As committed for this code, or as kept on this machine, or else computed and kept."""
+    folder, name = os.environ.get(MEMORY, FOLDER), key(config)
+    if not folder or name is None:
+        return computed(config)
+    known = committed().get(name)
+    return tuple(known) if known is not None else _kept(Path(folder, f"{name}.json"), config)
+
+
+def _kept(path: Path, config: Config) -> Fingerprint:
+    """What the file says; where there is none, or none that can be read, it is computed and written."""
+    with suppress(RuntimeError):  # there is no home: "~" is nowhere
+        path = path.expanduser()
+    try:
+        return tuple(map(float, json.loads(path.read_text())))
+    except (OSError, ValueError, TypeError):
+        found = computed(config)
+    if path.is_absolute():
+        with suppress(OSError):  # the next process measures it again
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_atomically(path, json.dumps(found).encode())
+    return found
+
+
+def key(config: Config) -> str | None:
+    """Of the settings and all the code that they bring in; None where some of that is not ours."""
+    code = digest(config)
     settings = json.dumps(config.canonical(), sort_keys=True)
-    path = Path(folder) / f"{code()}-{_digest(settings.encode())}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}")
-        aside.write_text(json.dumps(_computed(config)))
-        aside.replace(path)
-    return tuple(json.loads(path.read_text()))
+    return None if code is None else f"{config.method}-{digests.short(code + settings)}"
 
 
-def _computed(config: Config) -> tuple[float, ...]:
+def digest(config: Config, *more: str) -> str | None:
+    """Of the code that these steps depend on, and of `more` modules; None where some is not ours."""
+    pages = [type(config).__module__]
+    while config.start is not None:
+        config = config.start
+        pages.append(type(config).__module__)
+    return digests.digest(frozenset([__name__, *pages, *more]))
+
+
+@cache
+def committed() -> dict[str, list[float]]:
+    """What stands in the file beside this one, by `key`."""
+    try:
+        found: dict[str, list[float]] = json.loads(COMMITTED.read_text())
+    except FileNotFoundError:
+        found = {}
+    return found
+
+
+def computed(config: Config) -> Fingerprint:
+    """Of a shortened config, measured now."""
     with _exact(), alone():
         steps = _train(_data(), config)
     values = [float(step.curves[name]) for step in steps for name in sorted(step.curves)]
@@ -60,36 +104,11 @@ def _computed(config: Config) -> tuple[float, ...]:
     return tuple(float(f"{value:.5g}") for value in values)
 
 
-@cache
-def code() -> str:
-    """Digest of all that a fingerprint can depend on: our sources, and the versions below them."""
-    here = Path(__file__).parent
-    folders = (here, here / "methods", here / "parts", here / "nets")
-    sources = sorted(path for folder in folders for path in folder.glob("*.py"))
-    versions = [version(name) for name in ("torch", "numpy", "scipy", "scikit-learn")]
-    return _digest(b"".join(path.read_bytes() for path in sources) + repr(versions).encode())
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def matches(old: Sequence[float], new: Sequence[float]) -> bool:
     """Whether two fingerprints are of the same behaviour, within `TOLERANCE`."""
     return len(old) == len(new) and all(
         isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-6) for a, b in zip(old, new, strict=True)
     )
-
-
-def current(settings: Mapping[str, Any], old: Sequence[float], config: Config) -> bool:
-    """Whether a record of these settings and fingerprint still speaks for the code under `config`.
-
-    An option that the record does not know yet is at a default that changes nothing, or else the
-    fingerprints differ.
-    """
-    now = config.canonical()
-    same = all(now[name] == value for name, value in settings.items() if name in now)
-    return same and matches(old, fingerprint(config))
 
 
 @contextmanager

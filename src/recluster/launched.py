@@ -62,7 +62,14 @@ def serve(device: str | None, precision: str) -> None:
     """What all but rank 0 do: their share of every job until there is none."""
     while (job := hand(None)) is not None:
         try:
-            perform(job.run, job.start, device=device, precision=precision, keep=False)
+            perform(
+                job.run,
+                job.start,
+                device=device,
+                precision=precision,
+                keep=False,
+                diagnosed=job.diagnosed,
+            )
         except InputError:
             continue  # of which rank 0 tells
 

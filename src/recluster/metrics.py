@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from recluster.spec import InputError, one_of
@@ -32,7 +32,7 @@ def accuracy(y: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> float:
 
     y, labels = _checked(y, labels)
     table = contingency_matrix(y, labels)
-    return float(table[linear_sum_assignment(table, maximize=True)].sum() / len(y))
+    return float(table[scipy.optimize.linear_sum_assignment(table, maximize=True)].sum() / len(y))
 
 
 def nmi(y: ArrayLike | Tensor, labels: ArrayLike | Tensor, average: Average = "arithmetic") -> float:

@@ -38,9 +38,9 @@ from recluster.report.own import (
     page,
     summary,
 )
-from recluster.run import checked, train
 from recluster.spec import Config, InputError, Step, one_of
 from recluster.store import replace_atomically
+from recluster.train import checked, train
 
 CLUSTERING = [name for name, method in METHODS.items() if not issubclass(method.config, Start)]
 SILHOUETTES = 5000  # samples on which it is taken, at most

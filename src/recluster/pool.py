@@ -47,11 +47,12 @@ Watch = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A run to be done, the weights that it starts from, and whether others start from its own."""
+    """A run to be done, from which weights, and what else is asked of it; see `perform`."""
 
     run: Run
     start: Start | None = None
     keep: bool = False
+    diagnosed: bool = False
 
 
 class Pool(Protocol):
@@ -96,6 +97,7 @@ class Here:
                 precision=self.precision,
                 watch=watch,
                 keep=job.keep,
+                diagnosed=job.diagnosed,
             )
         except InputError as problem:
             return job.run, problem
@@ -185,7 +187,13 @@ def work(job: Job, device: str | None, precision: str, topic: str) -> Outcome:
 
     with ALONE:
         outcome = perform(
-            job.run, job.start, device=device, precision=precision, watch=watch, keep=job.keep
+            job.run,
+            job.start,
+            device=device,
+            precision=precision,
+            watch=watch,
+            keep=job.keep,
+            diagnosed=job.diagnosed,
         )
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()  # others share the GPU

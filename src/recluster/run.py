@@ -33,86 +33,22 @@ from torch import Tensor
 from recluster import __version__, checkpoint, diagnostics, fingerprint, metrics
 from recluster.checkpoint import Checkpoint
 from recluster.data import Dataset, load_dataset
-from recluster.methods import METHODS
-from recluster.papers import CLAIMS
-from recluster.papers.claim import Claim
-from recluster.parts.precision import FULL, check_precision, computed_in
-from recluster.parts.randomness import isolated
+from recluster.parts.precision import FULL, check_precision
 from recluster.parts.ranks import ranks
-from recluster.parts.resuming import Course, State, on_course
-from recluster.spec import Config, InputError, Run, Step
+from recluster.parts.resuming import Course, State
+from recluster.spec import InputError, Run, Step
+from recluster.standing import counts
 from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atomically
+from recluster.train import Weights, checked, train, weights_of
 
 EARLY = 10  # epochs that are all scored; later ones lie a tenth of their number apart
 SAMPLE = 2000  # rows whose embedding a record keeps
 CPUINFO = Path("/proc/cpuinfo")
 CACHE = Path.home() / ".cache" / "recluster" / "weights"
+CODE = tuple(f"recluster.{name}" for name in ("train", "run", "metrics", "diagnostics"))
 SEEN = ("seconds", "scores", "curves", "scored", "resumed")  # what a checkpoint keeps of an `Observer`
 
-Weights = Mapping[str, Tensor]
 Watcher = Callable[[Run, Step], None]
-
-
-def checked(x: Tensor, k: int) -> Tensor:
-    """`samples(x)`; an `InputError` unless they can be clustered into k."""
-    x = samples(x)
-    if not 2 <= k <= len(x):
-        raise InputError(f"k must lie between 2 and the number of samples, {len(x)}; got {k}")
-    return x
-
-
-def samples(x: Tensor) -> Tensor:
-    """x (n, ...) as contiguous float32; an `InputError` unless it is n finite samples of numbers."""
-    if x.dim() < 2 or len(x) == 0 or x[0].numel() == 0:
-        raise InputError(
-            f"data must be n samples of one or more features, n x d or n x c x h x w; "
-            f"got shape {tuple(x.shape)}"
-        )
-    if x.is_complex() or x.dtype == torch.bool:
-        raise InputError(f"data must be real numbers, got {x.dtype}; convert them to float32")
-    x = x.to(torch.float32).contiguous()
-    if not torch.isfinite(torch.stack(x.aminmax())).all():  # NaN is both; one look, no copy of the data
-        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
-        raise InputError(
-            f"data must be finite, but {bad} of {len(x)} samples hold NaN or infinity (also values "
-            f"beyond float32's range); drop or impute them first"
-        )
-    return x
-
-
-def train(
-    x: Tensor,
-    k: int,
-    config: Config,
-    seed: int,
-    start: Weights | None = None,
-    *,
-    precision: str = FULL,
-    course: Course | None = None,
-) -> Iterator[Step]:
-    """The method's steps on x (n, ...), on a random stream of their own; no labels in sight.
-
-    Without `start`, a method that begins with another run's weights trains that run first and yields
-    its steps too. By `course` a run can be broken off and gone on with; see `parts.resuming`.
-    """
-    x = checked(x, k)
-    if config.start is not None and start is None:
-        for step in train(x, k, config.start, seed, precision=precision):
-            yield step
-        start = weights_of(step)
-    steps = on_course(METHODS[config.method].fit(x, k, config, start), course or Course())
-    for step in computed_in(precision, isolated(steps, seed)):
-        broken = [name for name, value in step.curves.items() if not torch.isfinite(value)]
-        if broken:
-            raise FloatingPointError(
-                f"{config.method}: {', '.join(broken)} not finite in epoch {step.epoch}"
-            )
-        yield step
-
-
-def weights_of(step: Step) -> dict[str, Tensor]:
-    """A copy on the CPU of the step's `weights`, which raises `InputError` where there are none."""
-    return {name: value.detach().cpu().clone() for name, value in step.weights().items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,6 +84,7 @@ def execute(
     precision: str = FULL,
     watch: Watcher | None = None,
     keep: bool = True,
+    diagnosed: bool = False,
 ) -> Record:
     """Do the run and store its record; a failure is stored as such, with its traceback.
 
@@ -163,7 +100,9 @@ def execute(
         if first.error is not None:
             return store.write(without_start(run, first.error), {})
         start = kept_start(run.start, store)
-    outcome = perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
+    outcome = perform(
+        run, start, device=device, precision=precision, watch=watch, keep=keep, diagnosed=diagnosed
+    )
     return settle(run, outcome, store)
 
 
@@ -176,12 +115,15 @@ def perform(
     watch: Watcher | None = None,
     keep: bool = True,
     resume: bool = True,
+    diagnosed: bool = False,
 ) -> Outcome:
     """Do the run from these weights; a method's failure is an outcome, a watcher's is raised.
 
     Under torchrun all ranks do it together, if the method can, else each the whole. With `resume` it
     goes on from its checkpoint if there is one, and leaves one every few minutes, which
     `settle` removes.
+
+    Where `diagnosed`, the model is watched in training beside its scores; see `diagnostics.watched`.
 
     Raises:
         InputError: what the run asks for cannot be.
@@ -192,7 +134,8 @@ def perform(
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     data = load_dataset(run.dataset)
-    observer = Observer(run, data, checked(torch.from_numpy(data.x), data.k), resume)
+    x = checked(torch.from_numpy(data.x), data.k)
+    observer = Observer(run, data, x, resume, diagnosed)
     started = now()
     steps = observer.follow(start, device, precision)
     failure = None
@@ -206,7 +149,15 @@ def perform(
     if failure is not None and not out_of_memory and resume:
         checkpoint.remove(checkpoint_of(run))
         if observer.resumed and observer.last is None:  # of no use: it is not the run that failed
-            return perform(run, start, device=device, precision=precision, watch=watch, keep=keep)
+            return perform(
+                run,
+                start,
+                device=device,
+                precision=precision,
+                watch=watch,
+                keep=keep,
+                diagnosed=diagnosed,
+            )
     record = Record(
         key=run.key,
         run=identity(run),
@@ -294,8 +245,10 @@ def now() -> str:
 class Observer:
     """Whoever iterates: times the phases, keeps curves and checkpoints, and scores."""
 
-    def __init__(self, run: Run, data: Dataset, x: Tensor, resume: bool = True) -> None:
-        self.run, self.data, self.x, self.resume = run, data, x, resume
+    def __init__(
+        self, run: Run, data: Dataset, x: Tensor, resume: bool = True, diagnosed: bool = False
+    ) -> None:
+        self.run, self.data, self.x, self.resume, self.diagnosed = run, data, x, resume, diagnosed
         self.behaviour: tuple[float, ...] = ()
         self.seconds: dict[str, float] = {}
         self.scores: dict[str, float] = {}
@@ -303,7 +256,6 @@ class Observer:
         self.scored: dict[str, list[float]] = {}
         self.arrays: dict[str, Array] = {}
         self.last: Step | None = None
-        self.diagnosed = diagnosed(run)
         self.clock, self.resumed = 0.0, 0
 
     def follow(self, start: Start | None, device: str, precision: str) -> Iterator[Step]:
@@ -334,7 +286,7 @@ class Observer:
 
     def course(self, weights: Weights | None, device: str, precision: str) -> Course:
         """The run's course, from its checkpoint if there is one of just these circumstances."""
-        place = environment(device, precision)
+        place = environment(device, precision) | {"diagnosed": self.diagnosed}
         file = Checkpoint(checkpoint_of(self.run), circumstances(self.run, self.data, weights, place))
 
         def between(state: Callable[[], State], begins: bool) -> None:
@@ -417,25 +369,10 @@ def scored_epochs(epochs: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def diagnosed(run: Run) -> bool:
-    """Whether a claim asks for more than the scores of this run, whatever its seed."""
-    return any(
-        (config, dataset) == (run.config, run.dataset) and row in _watched_rows(claim)
-        for claim in CLAIMS.values()
-        for row, dataset, config in claim.planned(run.scale)
-    )
-
-
-def _watched_rows(claim: Claim) -> set[str]:
-    """The rows of which the claim asks what only a model in training can tell."""
-    watched = diagnostics.ANGLES + diagnostics.APART + diagnostics.OTHERS
-    return {row for cell in claim.cells if cell.metric.startswith(watched) for row in cell.rows}
-
-
 def kept_start(run: Run, store: Store) -> Start | None:
     """What others start from this run with; None unless its record and its weights are there."""
     record = store.find(run)
-    if record is None or not current(record, run):
+    if record is None or not counts(record, run.config):
         return None
     weights = kept_weights(run, record)
     return None if weights is None else Start(weights=weights, seconds=record.seconds["total"])
@@ -456,7 +393,7 @@ def circumstances(
     apart = {"commit", "dirty"} | ({"processor"} if place["device"] == "cpu" else set())
     return {
         "key": run.key,
-        "code": fingerprint.code(),  # in place of the checkout's commit
+        "code": fingerprint.digest(run.config, *CODE),  # in place of the checkout's commit
         "fingerprint": fingerprint.fingerprint(run.config),
         "data": data.checksum,
         "start": weights and checksum(weights),
@@ -492,33 +429,18 @@ def kept_weights(run: Run, record: Record) -> Weights | None:
         return None
 
 
-def current(record: Record, run: Run) -> bool:
-    """Whether the record is a finished one that still speaks for the code and has all that is asked."""
-    if record.status != FINISHED:
-        return False
-    if diagnosed(run) and not {*diagnostics.asked_of(run.method)} <= {*record.scored}:
-        return False
-    return fingerprint.current(record.run["config"], record.fingerprint, run.config)
-
-
-def missing(runs: Iterable[Run], store: Store) -> list[Run]:
-    """The runs without a finished, current record, those they start from first, none twice."""
+def missing(
+    runs: Iterable[Run], store: Store, diagnosed: Callable[[Run], bool] = lambda run: False
+) -> list[Run]:
+    """The runs without a record that counts, those they start from first, none twice."""
     wanted: dict[str, Run] = {}
     for run in runs:
-        for one in reversed([*chain(run)]):
-            if one.key not in wanted:
-                record = store.find(one)
-                if record is None or not current(record, one):
-                    wanted[one.key] = one
+        for one in reversed([*run.chain()]):
+            if one.key in wanted:
+                continue
+            if not counts(store.find(one), one.config, diagnosed=diagnosed(one)):
+                wanted[one.key] = one
     return list(wanted.values())
-
-
-def chain(run: Run) -> Iterator[Run]:
-    """The run, the one that it starts from, the one that this starts from, and so on."""
-    one: Run | None = run
-    while one is not None:
-        yield one
-        one = one.start
 
 
 def described(data: Dataset) -> dict[str, Any]:

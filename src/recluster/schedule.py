@@ -15,20 +15,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from recluster.asked import Asked
 from recluster.bundle import Bundle
 from recluster.data import DATASETS
-from recluster.papers import CLAIMS
 from recluster.pool import Job, Pool
 from recluster.run import (
     Outcome,
-    current,
     kept_start,
     missing,
     settle,
     unperformed,
     without_start,
 )
-from recluster.spec import SCALES, Config, InputError, Run
+from recluster.spec import InputError, Run
+from recluster.standing import counts
 from recluster.store import FAILED, FINISHED, Lock, Record, Store, folder_name
 
 PAUSE = 0.2  # seconds between two looks at a run that another process is doing
@@ -40,22 +40,26 @@ class Task:
 
     Attributes:
         keep: whether another run starts from its weights.
+        diagnosed: whether more than its scores is asked for.
         before: when the record that it is to replace was begun; None if there is none.
     """
 
     run: Run
     keep: bool
+    diagnosed: bool
     before: str | None
 
 
-def plan(runs: Iterable[Run], store: Store, *, again: bool = False) -> list[Task]:
+def plan(
+    runs: Iterable[Run], store: Store, asked: Asked | None = None, *, again: bool = False
+) -> list[Task]:
     """What has to be done for these runs, none twice, each after the run that it starts from.
 
     A run whose record is there is done again if another is to start from it and its weights are lost;
     with `again`, all of `runs` are.
     """
-    runs = list(runs)
-    asked = {run.key for run in runs} if again else set()
+    runs, asked = list(runs), asked or Asked()
+    afresh = {run.key for run in runs} if again else set()
     needed: dict[str, Run] = {}
     there: dict[str, bool] = {}
 
@@ -65,34 +69,23 @@ def plan(runs: Iterable[Run], store: Store, *, again: bool = False) -> list[Task
         if run.start is not None:
             key = run.start.key
             if key not in there:
-                there[key] = key not in asked and kept_start(run.start, store) is not None
+                there[key] = key not in afresh and kept_start(run.start, store) is not None
             if not there[key]:
                 need(run.start)
         needed[run.key] = run
 
-    for run in [*missing(runs, store), *(runs if again else [])]:
+    for run in [*missing(runs, store, asked.diagnoses), *(runs if again else [])]:
         need(run)
-    begun, starts = started_from(), {run.start.key for run in needed.values() if run.start}
+    starts = {run.start.key for run in needed.values() if run.start}
     return [
         Task(
             run=run,
-            keep=key in starts or (run.scale, run.config) in begun,
+            keep=key in starts or asked.starts_from(run),
+            diagnosed=asked.diagnoses(run),
             before=record.started if (record := store.find(run)) else None,
         )
         for key, run in needed.items()
     ]
-
-
-def started_from() -> set[tuple[str, Config]]:
-    """Scale and config of every run that a run of some claim starts from: their weights are kept."""
-    found: set[tuple[str, Config]] = set()
-    for claim in CLAIMS.values():
-        for scale in SCALES:
-            for _, _, config in claim.planned(scale):
-                while config.start is not None:
-                    config = config.start
-                    found.add((scale, config))
-    return found
 
 
 class Pace:
@@ -240,7 +233,7 @@ class Schedule:
                 continue
             self.running[task.run.key] = task, lock, slots
             weights = kept_start(start, self.store) if start else None
-            self.pool.submit(Job(run=task.run, start=weights, keep=task.keep))
+            self.pool.submit(Job(run=task.run, start=weights, keep=task.keep, diagnosed=task.diagnosed))
 
     def _over_before_it_begins(self, task: Task) -> bool:
         """Drop a run whose start is not to be had, or that the budget leaves no time for."""
@@ -263,7 +256,9 @@ class Schedule:
     def _done_elsewhere(self, task: Task) -> bool:
         """Whether another process has stored the run since it was planned, with what we need of it."""
         record = self.store.find(task.run)
-        if record is None or record.started == task.before or not current(record, task.run):
+        if record is None or record.started == task.before:
+            return False
+        if not counts(record, task.run.config, diagnosed=task.diagnosed):
             return False
         return task.run.key not in self.starts or kept_start(task.run, self.store) is not None
 

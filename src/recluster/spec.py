@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
@@ -120,6 +120,13 @@ class Run:
         if self.config.start is None:
             return None
         return dataclasses.replace(self, config=self.config.start)
+
+    def chain(self) -> Iterator[Run]:
+        """The run, the one that it starts from, the one that this starts from, and so on."""
+        one: Run | None = self
+        while one is not None:
+            yield one
+            one = one.start
 
     @property
     def key(self) -> str:

@@ -90,7 +90,11 @@ class Store:
     def find(self, run: Run) -> Record | None:
         """The run's record, None if there is none; an `InputError` if it does not validate."""
         folder = self.root / run.name
-        return read(folder) if (folder / "record.json").exists() else None
+        return self.read(folder) if (folder / "record.json").exists() else None
+
+    def read(self, folder: Path) -> Record:
+        """The record in one of `folders`; an `InputError` if it does not validate."""
+        return read(folder)
 
     def arrays(self, record: Record) -> dict[str, Array]:
         """The record's arrays by name."""
@@ -115,13 +119,23 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Every record; an `InputError` at the first that does not validate."""
         for folder in self.folders():
-            yield read(folder)
+            yield self.read(folder)
 
     def valid(self) -> Iterator[Record]:
         """The records that validate; the others are passed over."""
         for folder in self.folders():
             with contextlib.suppress(InputError):
-                yield read(folder)
+                yield self.read(folder)
+
+    def invalid(self) -> list[str]:
+        """One line for each record that does not validate."""
+        lines = []
+        for folder in self.folders():
+            try:
+                self.read(folder)
+            except InputError as problem:
+                lines.append(str(problem))
+        return lines
 
     def folders(self) -> list[Path]:
         """The folders that hold a record, valid or not."""
@@ -205,8 +219,12 @@ class Snapshot(Store):
         return found
 
     def find(self, run: Run) -> Record | None:
-        """As `Store.find`, read and validated once."""
+        """As `Store.find`, asked for once."""
         return self.recall(("find", run.name), lambda: Store.find(self, run))
+
+    def read(self, folder: Path) -> Record:
+        """As `Store.read`, read and validated once."""
+        return self.recall(("read", folder.name), lambda: Store.read(self, folder))
 
     def folders(self) -> list[Path]:
         """As `Store.folders`, listed once."""

@@ -13,14 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from recluster import bundle
+from recluster import bundle, diagnostics
+from recluster.asked import Asked
 from recluster.fingerprint import matches
 from recluster.methods import METHODS
-from recluster.papers import CLAIMS
 from recluster.papers.claim import Claim
-from recluster.run import Outcome, Start, chain, current, perform
+from recluster.run import Outcome, Start, perform
 from recluster.spec import Config, InputError, Run
-from recluster.store import FAILED, FINISHED, LOCKS, Record, Store, folder_name, read
+from recluster.standing import counts
+from recluster.store import FAILED, FINISHED, LOCKS, Record, Store, folder_name
 
 TOLERANCE = 0.05  # of scores as fractions, and of losses relative to the old, on another machine
 LEFTOVER = 3600  # seconds after which a temporary file is nobody's any more
@@ -54,36 +55,16 @@ def _config(settings: Mapping[str, Any]) -> Config:
     return METHODS[settings["method"]].config(start=start, **values)
 
 
-def wanted(run: Run) -> bool:
-    """Whether some claim needs the run, of whatever seed, or one that starts from it."""
-    return any((run.dataset, run.config) in planned(claim, run.scale) for claim in CLAIMS.values())
-
-
 def planned(claim: Claim, scale: str) -> list[tuple[str, Config]]:
     """Data set and config of all that the claim runs at the scale, and of all that these start from."""
     return [
         (dataset, one.config)
         for _, dataset, config in claim.planned(scale)
-        for one in chain(Run(config=config, dataset=dataset, seed=0, scale=scale))
+        for one in Run(config=config, dataset=dataset, seed=0, scale=scale).chain()
     ]
 
 
-def state(run: Run, store: Store) -> str:
-    """One of: there, missing, failed, stale, broken, or under way in some process."""
-    if store.busy(run.name):
-        return "under way"
-    try:
-        record = store.find(run)
-    except InputError:
-        return "broken"
-    if record is None:
-        return "missing"
-    if record.status == FAILED:
-        return "failed"
-    return "there" if current(record, run) else "stale"
-
-
-def chosen(store: Store, number: int) -> list[tuple[Run, Record]]:
+def chosen(store: Store, number: int, asked: Asked) -> list[tuple[Run, Record]]:
     """So many finished, current records at random, or all if there are fewer."""
     found = [
         (run, record)
@@ -91,19 +72,24 @@ def chosen(store: Store, number: int) -> list[tuple[Run, Record]]:
         if record.status == FINISHED and (run := run_of(record)) is not None
     ]
     random.shuffle(found)
-    return list(islice((pair for pair in found if current(pair[1], pair[0])), number))
+    good = (
+        (run, record)
+        for run, record in found
+        if counts(record, run.config, diagnosed=asked.diagnoses(run))
+    )
+    return list(islice(good, number))
 
 
-def fault(record: Record) -> str:
+def fault(record: Record, asked: Asked) -> str:
     """Why the record is of no use, or "": failed, stale, or wanted by no claim."""
     run = run_of(record)
     if record.status == FAILED:
         return "failed"
     if run is None:
         return "stale: the code has no such run any more"
-    if not current(record, run):
+    if not counts(record, run.config, diagnosed=asked.diagnoses(run)):
         return "stale: the method behaves otherwise now"
-    return "" if wanted(run) else "wanted by no claim"
+    return "" if asked.wants(run) else "wanted by no claim"
 
 
 def leftovers(store: Store) -> list[Path]:
@@ -149,7 +135,7 @@ class Merged:
     useless: list[str] = field(default_factory=list)
 
 
-def merge(store: Store, folders: Iterable[Path], *, replace: bool = False) -> Merged:
+def merge(store: Store, folders: Iterable[Path], asked: Asked, *, replace: bool = False) -> Merged:
     """Take the records of bundles into the store; all are validated before one is written.
 
     Raises:
@@ -170,19 +156,21 @@ def merge(store: Store, folders: Iterable[Path], *, replace: bool = False) -> Me
                 store.find(run)  # a broken record of ours is told before anything is written
                 arrived.append((run, record, Store(target)))
         for run, record, source in arrived:
-            _take(store, source, run, record, merged, replace)
+            _take(store, source, run, record, asked, merged, replace)
     return merged
 
 
-def _take(store: Store, source: Store, run: Run, record: Record, merged: Merged, replace: bool) -> None:
-    name = folder_name(record)
-    mine = store.find(run)
-    if record.status == FINISHED and not current(record, run):
+def _take(
+    store: Store, source: Store, run: Run, record: Record, asked: Asked, merged: Merged, replace: bool
+) -> None:
+    name, mine, diagnosed = folder_name(record), store.find(run), asked.diagnoses(run)
+    finished = record.status == FINISHED
+    if finished and not counts(record, run.config, diagnosed=diagnosed):
         merged.useless.append(name)
-    elif mine is None or (record.status == FINISHED and not current(mine, run)):
+    elif mine is None or (finished and not counts(mine, run.config, diagnosed=diagnosed)):
         merged.added.append(name)
         _copy(store, source, record)
-    elif record.status == FAILED:
+    elif not finished:
         merged.useless.append(name)
     elif results(record) == results(mine):
         merged.equal.append(name)
@@ -216,7 +204,7 @@ def difference(old: Record, new: Record) -> str:
 
 
 def rerun(run: Run, record: Record, device: str | None = None) -> Outcome:
-    """The run of this record again, with all that it starts from and products as precise as then.
+    """The run of this record again, with all that it starts from, as precise and as diagnosed as then.
 
     Nothing is read from or written to a store.
     """
@@ -225,7 +213,10 @@ def rerun(run: Run, record: Record, device: str | None = None) -> Outcome:
         first = rerun(run.start, record, device)
         if first.weights is not None:
             start = Start(weights=first.weights, seconds=first.record.seconds["total"])
-    return perform(run, start, device=device, precision=record.precision, resume=False)
+    diagnosed = {*diagnostics.asked_of(run.method)} <= {*record.scored}
+    return perform(
+        run, start, device=device, precision=record.precision, resume=False, diagnosed=diagnosed
+    )
 
 
 def agreement(old: Record, new: Record) -> tuple[bool, str]:
@@ -253,14 +244,3 @@ def agreement(old: Record, new: Record) -> tuple[bool, str]:
         ]
         worst = max((abs(a - b) / max(abs(a), 1e-6) for a, b in ends), default=0.0)
     return worst <= TOLERANCE, f"another machine: within {worst:.3f}, {TOLERANCE} is allowed"
-
-
-def invalid(store: Store) -> list[str]:
-    """One line for each record that does not validate."""
-    lines = []
-    for folder in store.folders():
-        try:
-            read(folder)
-        except InputError as problem:
-            lines.append(str(problem))
-    return lines

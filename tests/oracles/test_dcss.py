@@ -23,8 +23,8 @@ from recluster.nets.dcss_conv import INNER, SIZES, Bottleneck, bottlenecked
 from recluster.nets.mlp import perceptron
 from recluster.nets.mnet import mnet
 from recluster.parts import centring, fuzzy, pretraining
-from recluster.run import train
 from recluster.spec import InputError
+from recluster.train import train
 
 quick = settings(deadline=None, max_examples=40)
 many = settings(deadline=None, max_examples=150)

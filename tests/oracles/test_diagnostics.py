@@ -21,8 +21,8 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import batches, pretraining
 from recluster.parts.hypersphere import unit
-from recluster.run import train
 from recluster.spec import InputError
+from recluster.train import train
 
 quick = settings(deadline=None, max_examples=40)
 close = partial(torch.testing.assert_close, rtol=1e-8, atol=1e-8)

@@ -27,8 +27,8 @@ from recluster.parts import acai, pretraining
 from recluster.parts.assignment import student_t
 from recluster.parts.augmentation import augmented
 from recluster.parts.kmeans import kmeans as lloyd
-from recluster.run import train
 from recluster.spec import InputError
+from recluster.train import train
 
 quick = settings(deadline=None, max_examples=40)
 close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-9)

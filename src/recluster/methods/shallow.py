@@ -40,17 +40,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.spatial.distance import pdist
-from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.kernel_approximation import Nystroem
-from sklearn.metrics.pairwise import cosine_distances
-from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -94,6 +86,8 @@ class Config(spec.Config):
 
 def mixture(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     """Responsibilities of a diagonal Gaussian mixture fitted to z (n, d)."""
+    from sklearn.mixture import GaussianMixture
+
     model = GaussianMixture(
         k, covariance_type="diag", n_init=restarts, max_iter=ITERATIONS, random_state=seed
     ).fit(array(z))
@@ -102,6 +96,8 @@ def mixture(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
 
 def spectral(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     """Normalised cut of the graph of neighbours among z (n, d)."""
+    from sklearn.cluster import SpectralClustering
+
     model = SpectralClustering(
         k,
         affinity="nearest_neighbors",
@@ -118,11 +114,16 @@ def spectral(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
 
 def agglomerative(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     """Ward's tree on z (n, d), cut at k clusters; nothing in it is random."""
+    from sklearn.cluster import AgglomerativeClustering
+
     return of_the_nearest(z, AgglomerativeClustering(k).fit_predict(array(z)), k)
 
 
 def factorised(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     """The largest of the non-negative coefficients of a sample on the k parts found in z (n, d)."""
+    from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=ConvergenceWarning)  # ITERATIONS are enough
         model = NMF(k, max_iter=ITERATIONS, random_state=seed).fit(array(positives(z)))
@@ -130,7 +131,7 @@ def factorised(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     parts = (model.components_ / np.where(lengths > 0, lengths, 1)).T
 
     def largest(new: Tensor) -> Tensor:
-        coefficients = np.array([nnls(parts, row)[0] for row in array(positives(new))])
+        coefficients = np.array([scipy.optimize.nnls(parts, row)[0] for row in array(positives(new))])
         return chosen(like(new, coefficients).argmax(1), k, new)
 
     return largest
@@ -138,9 +139,13 @@ def factorised(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
 
 def kernelised(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
     """k-means on z (n, d) in the feature space of a Gaussian kernel, departure 6."""
+    from sklearn.cluster import KMeans
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.pipeline import make_pipeline
+
     data, drawn = array(z), min(DRAWN, len(z))
     rows = np.random.default_rng(seed).choice(len(z), drawn, replace=False)
-    apart = pdist(data[rows], "sqeuclidean")
+    apart = scipy.spatial.distance.pdist(data[rows], "sqeuclidean")
     gamma = 1 / np.median(apart[apart > 0]) if apart.any() else 1.0
     features = Nystroem(gamma=gamma, n_components=drawn, random_state=seed)
     model = make_pipeline(features, KMeans(k, n_init=restarts, random_state=seed)).fit(data)
@@ -169,6 +174,8 @@ def first_neighbours(z: Tensor, k: int, restarts: int, seed: int) -> Rule:
 
 def joined(z: NDArray[np.float64], labels: NDArray[Any], k: int) -> NDArray[Any]:
     """Labels (n,) of z (n, d) with the two clusters of closest means made one until k are left."""
+    from sklearn.metrics.pairwise import cosine_distances
+
     sums = np.zeros((labels.max() + 1, z.shape[1]))  # which have the means' directions
     np.add.at(sums, labels, z)
     while len(sums) > k:

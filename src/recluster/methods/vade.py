@@ -46,7 +46,6 @@ from math import log, pi
 from typing import ClassVar, Literal, Self, cast
 
 import torch
-from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -172,6 +171,8 @@ class Model(nn.Module):
 
 def mixture(z: Tensor, k: int) -> Mixture:
     """The diagonal mixture that EM fits to z (n, d)."""
+    from sklearn.mixture import GaussianMixture
+
     seed = int(torch.randint(2**31, ()).item())
     model = GaussianMixture(k, covariance_type="diag", n_init=RESTARTS, max_iter=1000, random_state=seed)
     model.fit(z.double().cpu().numpy())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, shallow, ulhe, vade
@@ -75,6 +76,7 @@ ON_ONE: Mapping[str, Settings] = {"fashion": {"PC-X": {"network": "conv"}}}  # A
 """Data set to what a paper prints for it alone."""
 
 
+@cache
 def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Config]:
     """Name to config of every method at a scale, in the order of the comparison.
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
 from recluster.methods import kmeans
 from recluster.papers import find
@@ -66,6 +65,8 @@ def _largest_q(record: Record, store: Store) -> Array:
 
 def _silhouette(record: Record, store: Store, name: str) -> float:
     """Mean silhouette of the true classes in a representation of the record's sample."""
+    from sklearn.metrics import silhouette_score
+
     arrays = store.precise(record)
     return float(silhouette_score(arrays[name], arrays["sample_classes"]))
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 from math import ceil
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
 from recluster.diagnostics import APART
 from recluster.report.readings import (
@@ -136,6 +135,8 @@ def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> fl
 
 def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
     """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
+    from sklearn.metrics import silhouette_score
+
     arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]]
     if len(np.unique(labels)) < 2:

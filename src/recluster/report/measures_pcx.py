@@ -7,8 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import curve_fit
-from sklearn.cluster import KMeans
+import scipy
 
 from recluster import metrics
 from recluster.diagnostics import largest_shares
@@ -59,7 +58,7 @@ def fits(record: Record) -> tuple[Array, dict[str, Fit]]:
 
     def fit(curve: Callable[..., Array], rate: float) -> Fit:
         guess, limits = (loss[-1], loss[0] - loss[-1], rate), ((0, 0, 0), (loss.max(), np.inf, np.inf))
-        best, _ = curve_fit(curve, t, loss, guess, bounds=limits, max_nfev=20_000)
+        best, _ = scipy.optimize.curve_fit(curve, t, loss, guess, bounds=limits, max_nfev=20_000)
         return Fit(floor=float(best[0]), residual=float(np.square(curve(t, *best) - loss).sum()))
 
     return loss, {
@@ -141,6 +140,8 @@ def on_z(record: Record, store: Store) -> Array:
     k = record.data["k"]
 
     def clusters() -> Array:
+        from sklearn.cluster import KMeans
+
         arrays = store.precise(record)
         if "sample_embedding" not in arrays:
             raise Unmeasured(f"{record.key} keeps no embedding, for it has none but the data")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from recluster import fingerprint
 from recluster.papers import CLAIMS
 from recluster.report.card import gigabytes, hours
 from recluster.report.table import Html, download, number, state_class
 from recluster.spec import Run
+from recluster.standing import CURRENT, STALE, standing
 from recluster.store import FAILED, Record, Store, folder_name
 
-CURRENT, STALE, UNUSED = "current", "stale", "of no claim"
+UNUSED = "of no claim"
 STYLES = {CURRENT: "agrees", STALE: "stale", UNUSED: "not run", FAILED: "differs"}
 SCORES = {"acc": "ACC", "nmi": "NMI", "nmi_max": "NMI (max)", "ari": "ARI"}
 COLUMNS = {  # heading to the kind of its column: what it is filtered by, or that it holds numbers
@@ -112,19 +112,11 @@ def needed(seeds: int) -> Used:
     found: dict[str, tuple[Run, list[str]]] = {}
     for claim in CLAIMS.values():
         for scale in claim.plan:
-            for run in _with_starts(claim.runs(scale, seeds)):
+            for run in (one for asked in claim.runs(scale, seeds) for one in asked.chain()):
                 claims = found.setdefault(run.key, (run, []))[1]
                 if claim.id not in claims:
                     claims.append(claim.id)
     return found
-
-
-def _with_starts(runs: Sequence[Run]) -> Iterator[Run]:
-    for run in runs:
-        one: Run | None = run
-        while one is not None:
-            yield one
-            one = one.start
 
 
 def _claims(record: Record, used: Used) -> tuple[str, ...]:
@@ -136,9 +128,7 @@ def _standing(record: Record, used: Used) -> str:
         return FAILED
     if record.key not in used:
         return UNUSED
-    config = used[record.key][0].config
-    good = fingerprint.current(record.run["config"], record.fingerprint, config)
-    return CURRENT if good else STALE
+    return standing(record, used[record.key][0].config)
 
 
 def _order(record: Record) -> tuple[str, str, str, str, int]:

@@ -7,14 +7,16 @@ import html
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from recluster.papers.claim import Cell, Claim
 from recluster.report.measures import OF_DATA
 from recluster.report.measures_dcss import TITLES
 from recluster.report.verdict import CALCULATED, STATES, Judged, Obtained, as_object
 from recluster.spec import SCALES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS = {
     "acc": "ACC",
@@ -128,6 +130,8 @@ def mean(judged: Judged) -> str:
 
 def flat(judged: Sequence[Judged]) -> pd.DataFrame:
     """One line a cell, everything that the JSON has."""
+    import pandas as pd  # here, since what a terminal shows needs none of it
+
     rows = []
     for one in judged:
         got = one.obtained
@@ -167,6 +171,8 @@ def render(claim: Claim, scale: str, judged: Sequence[Judged], form: str) -> str
 
 def as_markdown(judged: Sequence[Judged]) -> str:
     """Rows by (data set, metric), each cell `printed | ours`; cells with neither are left out."""
+    import pandas as pd
+
     frame = pd.DataFrame(
         {
             "row": row,

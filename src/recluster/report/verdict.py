@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
-from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
 from recluster.report.measures import FRACTIONS, measure
 from recluster.report.readings import Unmeasured
 from recluster.spec import SCALES, Config, Run, check_scale
+from recluster.standing import CURRENT, standing
 from recluster.store import FAILED, Record, Store
 
 CHOSE = "helped to choose"
@@ -110,12 +110,11 @@ def _found(store: Store, config: Config, dataset: str, scale: str) -> Found:
         record = store.find(run)
         if record is None:
             continue
-        if record.status == FAILED:
-            bad.append(f"seed {seed} failed")
-        elif not fingerprint.current(record.run["config"], record.fingerprint, config):
-            bad.append(f"seed {seed} is stale")
-        else:
+        how = standing(record, config)
+        if how == CURRENT:
             good.append(record)
+        else:
+            bad.append(f"seed {seed} {'failed' if how == FAILED else 'is stale'}")
     return good, bad
 
 
@@ -132,7 +131,7 @@ def summary(values: Sequence[float], records: Sequence[Record]) -> Obtained:
     std = float(np.std(values, ddof=1)) if n > 1 else None
     interval = None
     if std is not None:
-        half = float(stats.t.ppf(0.975, n - 1)) * std / np.sqrt(n)
+        half = float(scipy.special.stdtrit(n - 1, 0.975)) * std / np.sqrt(n)
         interval = (mean - half, mean + half)
     return Obtained(
         mean=mean,

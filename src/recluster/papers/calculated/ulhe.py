@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import pdist
 
@@ -146,7 +146,9 @@ def arranged(k: int, d: int, v: float) -> Tensor:
         (slope,) = torch.autograd.grad(value, points)
         return value.item(), slope.numpy().ravel()
 
-    ends = [minimize(level, start, jac=True, method="L-BFGS-B", tol=EXACT) for start in starts]
+    ends = [
+        scipy.optimize.minimize(level, start, jac=True, method="L-BFGS-B", tol=EXACT) for start in starts
+    ]
     return unit(torch.from_numpy(min(ends, key=lambda end: end.fun).x.reshape(k, d)))
 
 
