@@ -34,7 +34,15 @@ TINY = {
     "MNet": dcss.Config(start=MIDDLE, epochs=2, guided_epochs=1),
     "SeCu": replace(SECU, epochs=3, warm_up=1),
 }
-USUAL = {"dcss": "DCSS", "dcss.mnet": "MNet", "dynae": "DynAE", "ulhe": "ULHE-DC", "secu": "SeCu"}
+USUAL = {
+    "dcss": "DCSS",
+    "dcss.mnet": "MNet",
+    "dcss.figure4": "DCSS_u",
+    "dcss.preflight": "DCSS_u",
+    "dynae": "DynAE",
+    "ulhe": "ULHE-DC",
+    "secu": "SeCu",
+}
 
 
 @pytest.fixture(scope="module")
