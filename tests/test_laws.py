@@ -286,8 +286,8 @@ DRAWN = {name: config for name, config in CASES.items() if name not in DETERMINE
 def test_another_seed_gives_other_steps(config):
     x = torch.rand(17, 1, 8, 8, generator=torch.Generator().manual_seed(0))  # nothing to agree on
     config = replace(config, restarts=1) if config.method == "kmeans" else config
-    first, *others = [outcome(x, config, seed=seed) for seed in range(4)]
-    assert not all(same(first, other) for other in others)
+    first = outcome(x, config, seed=0)
+    assert not all(same(first, outcome(x, config, seed=seed)) for seed in range(1, 4))
 
 
 @every
