@@ -1,11 +1,11 @@
 """A training step beside the matrix products that it cannot do without.
 
-    python benchmarks/step.py [--method ae acai dynae pcx dcss] [--device cuda] [--repeats 7] [--runs 2]
+    python benchmarks/step.py [--method ae acai dynae pcx dcss-u] [--repeats 7] [--runs 2] [--device D]
 
 Prints medians over repeats, taken in turns so that all meet the same machine, and the median of each
 turn's ratio; with `--runs`, what so many runs at once, each a process, do in all. The plain loop is the
 autoencoder's with a DataLoader: batches come from the processor's memory, and every loss is read. An
-epoch's order of samples is part of its steps; what methods do between epochs, over all data, is not.
+epoch's order of samples is part of its steps; a pass over all data every so many epochs or steps is not.
 """
 
 import argparse
@@ -21,9 +21,9 @@ import torch
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
-from recluster.methods import METHODS, dcss, dynae, pcx
+from recluster.methods import METHODS, dynae, pcx
 from recluster.nets import autoencoder
-from recluster.parts import acai, pretraining
+from recluster.parts import acai, centring, pretraining
 from recluster.parts.precision import FULL, computed_in
 from recluster.run import environment
 
@@ -67,8 +67,8 @@ CASES = {
         clean=ENCODER,
     ),
     "pcx": Case(config=pcx.Config(epochs=NEVER, burn_in=0), layers=[*NETWORK, (20, 10)], clean=[]),
-    "dcss": Case(
-        config=dcss.Config(phases="first", centring_epochs=NEVER, centroid_interval=NEVER),
+    "dcss-u": Case(
+        config=centring.Config(epochs=NEVER, centroid_interval=NEVER),
         layers=NETWORK,
         passes=K,  # one cluster after another
         clean=[],
