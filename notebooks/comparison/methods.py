@@ -49,13 +49,13 @@ page.gains()
 # What the table says of their clusters explains some of it, and the rest is open:
 #
 # - **DKM**: at weight one the pull outweighs the reconstruction. Within two epochs clusters have lost all
-#   their members, the largest takes them, and nothing in the loss brings them back. **DKM+MNet** begins
+#   their members, the largest takes them, and nothing in the loss brings them back. DKM+MNet begins
 #   where that ended, and regains a part of it.
 # - **VaDE** begins with the mixture of **AE + GMM**, not with k-means, and that mixture already ends below
 #   k-means on the same embedding.
 # - **DCN** hardly moves: it stays more alike to its start than any other, and the difference lies within
 #   the range of the seeds.
-# - **DCSS** and what ends in **+MNet** learn in phase 2 from the pairs that the start is sure of. Where its
+# - DCSS and what ends in +MNet learn in phase 2 from the pairs that the start is sure of. Where its
 #   memberships are soft, few pairs count as similar; and among those that count as dissimilar, and are
 #   pushed apart, are many of one class too. So it hardens mistakes of the start with the rest. What decides
 #   between gain and loss is taken apart on the page of [DCSS's ablations](../dcss/ablations.ipynb).
