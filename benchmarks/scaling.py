@@ -48,12 +48,8 @@ CASES: dict[str, Callable[[int], Config]] = {  # by the steps of an epoch
     "PC-X": lambda steps: pcx.Config(epochs=EPOCHS, burn_in=1, batch_size=BATCH),
     "ULHE-DC": lambda steps: ulhe.Config(start=normed.Config(), epochs=EPOCHS, restarts=1),
     "DynAE": lambda steps: dynae.Config(start=acai.Config(), steps=EPOCHS * steps, refresh=steps),
-    "DCSS, first": lambda steps: dcss.Config(
-        start=AE, phases="first", centring_epochs=EPOCHS, batch_size=BATCH
-    ),
-    "DCSS, second": lambda steps: dcss.Config(
-        start=AE, phases="second", pairing_epochs=EPOCHS, batch_size=BATCH
-    ),
+    "DCSS, first": lambda steps: centring.Config(start=AE, epochs=EPOCHS, batch_size=BATCH),
+    "DCSS, second": lambda steps: dcss.Config(start=AE, epochs=EPOCHS, batch_size=BATCH),
     "SeCu": lambda steps: secu.Config(epochs=EPOCHS, warm_up=1, heads=1, batch_size=BATCH),
 }
 IMAGES = {"DynAE", "SeCu"}  # they augment: their features are pixels in three colours

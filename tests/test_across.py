@@ -13,7 +13,7 @@ from test_claims import CLAIM, OTHER, OURS, put
 from recluster.methods import kmeans
 from recluster.papers.across import HOW, Across
 from recluster.papers.claim import Bound, Cell, Claim, grid
-from recluster.report.curves import Unmeasured
+from recluster.report.readings import Unmeasured
 from recluster.report.table import direction, render
 from recluster.report.verdict import Judged, as_object, judge
 from recluster.spec import InputError

@@ -73,6 +73,15 @@ def test_moved_looks_every_pixel_up_at_its_turned_place(x, data):
     close(moved(x, exact(angles), exact(shifts)), exact(expected), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(64, 1, 28, 28), (16, 3, 32, 20)])
+def test_single_precision_moves_as_double_does(shape):
+    """As close as torch's own grid, which one matrix product a pixel makes."""
+    x, angles, shifts = torch.rand(shape), 20 * torch.rand(shape[0]) - 10, 0.2 * torch.rand(shape[0], 2)
+    exactly = moved(x.double(), angles.double(), shifts.double())
+    assert moved(x, angles, shifts).dtype == torch.float32
+    close(moved(x, angles, shifts).double(), exactly, rtol=0, atol=1e-5)
+
+
 @quick
 @given(images())
 def test_no_angle_and_no_shift_leave_an_image(x):

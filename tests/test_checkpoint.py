@@ -232,6 +232,7 @@ USELESS: dict[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "of another device": lambda path, patch: other(patch, "device"),
     "of another precision": lambda path, patch: other(patch, "precision"),
     "of other threads": lambda path, patch: other(patch, "threads"),
+    "of other instructions": lambda path, patch: other(patch, "instructions"),
 }
 
 
@@ -246,6 +247,19 @@ def test_what_is_damaged_or_of_other_circumstances_is_ignored(store, cache, monk
     fingerprint._measured.cache_clear()
     assert (record.status, record.environment["resumed"]) == (FINISHED, 0)
     assert seen == [1, 2, 3]
+
+
+def test_a_processor_of_another_model_goes_on(store, cache, monkeypatch):
+    """With the same instructions, that is; a GPU of another model begins again."""
+    run = run_of(PCX)
+    broken_off(run, store, after=2)
+    other(monkeypatch, "processor")
+    record = execute(run, store)
+    assert (record.environment["processor"], record.environment["resumed"]) == ("other", 1)
+    data = runner.load_dataset(run.dataset)
+    places = [{"device": "cuda", "processor": model} for model in ("H100", "H200")]
+    one, another = (runner.circumstances(run, data, None, place) for place in places)
+    assert one != another
 
 
 def test_another_runs_and_another_starts_are_ignored(store, cache):

@@ -258,7 +258,7 @@ def test_smoke_and_laptop_never_use_what_only_the_paper_scale_has():
     """Nothing that CI or two cores run needs a data set of the papers' size."""
     for claim in CLAIMS.values():
         assert whole(claim, "smoke") <= {"digits"}
-        assert whole(claim, "laptop") <= {"mnist-test", "usps"}
+        assert whole(claim, "laptop") <= {"mnist-test", "usps", "cifar10-jpeg-test"}
 
 
 @every

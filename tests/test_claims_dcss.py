@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
@@ -14,9 +15,14 @@ from sklearn.metrics import silhouette_score
 from recluster.methods import dcss as method
 from recluster.papers import dcss, dcss_runs
 from recluster.papers.claim import Claim
+from recluster.papers.dcss_causes import OURS, PAIRS, PREFLIGHT
+from recluster.papers.dcss_stated import IMBALANCE_SAID, SETTINGS_SAID, STATED
 from recluster.papers.suite import methods
-from recluster.parts import pretraining
-from recluster.report.measures import APPENDIX, FRACTIONS, measure
+from recluster.parts import centring, pretraining
+from recluster.parts.fuzzy import memberships
+from recluster.report.measures import FRACTIONS, MEASURES, measure
+from recluster.report.measures_dcss import APPENDIX, first_judge
+from recluster.report.readings import Unmeasured
 from recluster.report.verdict import judge
 from recluster.spec import SCALES, Config, InputError, Run
 from recluster.store import FINISHED, Record, Store
@@ -157,9 +163,10 @@ def test_the_runs_are_the_suites_but_for_the_network_of_the_paper(scale):
     assert list(planned) == OWN
     own = ["AE + k-means", "DCSS_u", "DCSS"] if scale == "paper" else []
     assert [row for row, config in planned.items() if config != suite[row]] == own
-    for row in own:
-        assert planned[row] == replace(suite[row], start=planned["DCSS"].start)
+    for row in own[:2]:
+        assert planned[row] == replace(suite[row], start=planned[row].start)
         assert planned[row].start.network == "dcss-conv"
+    assert planned["DCSS"] == replace(suite["DCSS"], start=planned["DCSS_u"])
     mnet = on(dcss.TABLE_3, scale)
     assert mnet == {row: suite[row] for row in ("DEC+MNet", "IDEC+MNet", "DCN+MNet", "DKM+MNet")}
 
@@ -179,7 +186,8 @@ def on(claim: Claim, scale: str, dataset: str = "") -> dict[str, Config]:
 def test_coloured_images_have_the_networks_of_section_5():
     features = on(dcss.TABLE_2, "paper", "stl10-resnet34")
     assert list(features) == ["DEC", "IDEC", "DCN", "DKM", "AE + k-means", "DCSS_u", "DCSS"]
-    autoencoders = {config.start for config in features.values()}
+    autoencoders = {config.start for row, config in features.items() if row != "DCSS"}
+    assert features["DCSS"].start == features["DCSS_u"]
     [(network, size)] = {(start.network, start.embedding_size) for start in autoencoders}
     assert (network, size) == ("mlp", 20)
     assert features["DCSS"].hidden_size == 128
@@ -192,13 +200,15 @@ def test_features_of_the_copy_of_cifar_10_stand_beside_those_of_the_original():
     for claim in (dcss.TABLE_2, dcss.TABLE_3, dcss.FIGURE_9A, dcss.FIGURE_7):
         assert {"cifar10-resnet152", "cifar10-jpeg-resnet152"} <= set(claim.plan["paper"])
         assert on(claim, "paper", "cifar10-resnet152") == on(claim, "paper", "cifar10-jpeg-resnet152")
-    assert set(on(dcss.TABLE_1, "paper", "cifar10")) == set(OWN) - {"AE + k-means", "DCSS_u", "DCSS"}
+    pixels = on(dcss.TABLE_1, "paper", "cifar10")
+    assert set(pixels) == set(OWN) - {"AE + k-means", "DCSS_u", "DCSS"}
+    assert pixels == on(dcss.TABLE_1, "paper", "cifar10-jpeg")
 
 
 def test_the_imbalanced_subsets_are_thinned_at_every_rate():
     for scale, name in (("smoke", "digits"), ("laptop", "mnist-test"), ("paper", "mnist")):
         assert list(dcss.IMBALANCE.plan[scale]) == [f"{name}-r0.{tenth}" for tenth in range(1, 6)]
-        assert on(dcss.IMBALANCE, scale)["DCSS"] == dcss_runs.RUNS[scale]["DCSS"]
+        assert on(dcss.IMBALANCE, scale)["DCSS"] == dcss_runs.runs(scale)["DCSS"]
 
 
 def changed(claim: Claim, scale: str) -> dict[str, Config]:
@@ -225,35 +235,89 @@ def test_sweeps_have_the_values_of_the_text(claim, field, values):
 
 
 @pytest.mark.parametrize("claim", PANELS)
-def test_sweeps_of_the_first_phase_hold_dcss_u_and_those_of_the_second_start_from_it(claim):
+def test_sweeps_hold_the_method_itself_and_those_of_the_second_phase_share_its_first(claim):
     second = claim in (dcss.FIGURE_9D, dcss.FIGURE_10B)
     long = claim is dcss.FIGURE_9C
     assert set(claim.plan) == ({"smoke", "paper"} if long else set(SCALES))
     for scale in claim.plan:
-        first = dcss_runs.RUNS[scale]["DCSS_u"]
+        suite = dcss_runs.runs(scale)
         configs = changed(claim, scale).values()
-        if second:
-            assert all((c.start, c.phases) == (first, "second") for c in configs)
-        else:
-            assert first in configs
+        assert suite["DCSS" if second else "DCSS_u"] in configs
+        assert all(config.start == suite["DCSS_u"] for config in configs if second)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_figures_and_statements_need_no_other_runs_than_the_tables(scale):
     named = (dcss.TABLE_1, dcss.TABLE_2, dcss.TABLE_3)
     tables = {run.key for claim in named for run in claim.runs(scale)}
-    others = [c for c in dcss.CLAIMS if c not in (*PANELS, dcss.IMBALANCE)]
-    assert {run.key for claim in others for run in claim.runs(scale)} <= tables
+    swept = (*PANELS, dcss.IMBALANCE)
+    sweeps = {run.key for claim in swept for run in claim.runs(scale)}
+    ours = [c for c in dcss.CLAIMS if c.where == OURS]
+    said = [c for c in dcss.CLAIMS if c not in (*swept, *ours)]
+    assert {run.key for claim in said for run in claim.runs(scale)} <= tables | sweeps
+    named = [claim for claim in said if claim not in (IMBALANCE_SAID, SETTINGS_SAID)]
+    assert {run.key for claim in named for run in claim.runs(scale)} <= tables
+
+
+def test_every_configs_first_phase_is_dcss_u_alone():
+    """DCSS_u is trained once: all that has both phases at its settings goes on from one run."""
+    for scale in SCALES:
+        for claim in dcss.CLAIMS:
+            for _, dataset, config in claim.planned(scale):
+                if config.method == "dcss" and config.start.method == "dcss-u":
+                    assert config.start == dcss_runs.runs(scale, dataset)["DCSS_u"]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_second_phase_has_the_printed_rates(scale):
+    config = dcss_runs.runs(scale)["DCSS"]
+    assert (config.learning_rate, config.mnet_learning_rate) == (1e-5, 1e-3)
+    assert scale == "smoke" or config == replace(method.Config(), start=config.start)
+
+
+def test_sentences_are_bounds_between_the_runs_that_they_name():
+    plans = {row: config for row, _, config in SETTINGS_SAID.planned("laptop")}
+    assert plans["alpha = 0.1 is significantly better than 0"].centring_weight == 0.1
+    assert plans["T2 = 5 is better than 20"].guided_epochs == 5
+    assert "T1 = 2 is better than 15" not in plans
+    assert {cell.dataset for cell in IMBALANCE_SAID.cells} == {f"mnist-r0.{i}" for i in range(1, 6)}
+    assert set(dcss.IMBALANCE.plan["laptop"]) == set(IMBALANCE_SAID.plan["laptop"])
+    wanted = {c.metric for claim in STATED for c in claim.cells}
+    assert wanted <= set(MEASURES)
+    assert all(cell.bound for claim in STATED for cell in claim.cells)
+
+
+def test_the_preflight_needs_no_first_phase_and_has_its_rule():
+    rows = on(PREFLIGHT, "paper")
+    assert {config.start.network for config in rows.values()} == {"mlp", "dcss-conv"}
+    kinds = [
+        (config.method, getattr(config, "epochs", None) or config.updates) for config in rows.values()
+    ]
+    assert sorted(kinds) == [("cmeans", 100)] * 2 + [("dcss-u", 10)] * 2
+    assert [run.dataset for run in PREFLIGHT.runs("paper", 1)] == ["usps"] * 4
+    bounds = {cell.metric: cell.bound for cell in PREFLIGHT.cells}
+    assert bounds["separation_start"] is None
+    assert (bounds["separation_end"].comparison, bounds["separation_end"].value) == (">=", 0.5)
+
+
+def test_causes_change_one_setting_of_the_second_phase():
+    rows = on(PAIRS, "paper")
+    usual = rows.pop("DCSS")
+    assert usual == dcss_runs.runs("paper", "usps")["DCSS"]
+    for config in rows.values():
+        assert sum(config.changed().get(n) != usual.changed().get(n) for n in config.changed()) == 1
+        assert config.start == usual.start
 
 
 # --- what is read off records -------------------------------------------------------------------
 
 START = pretraining.Config()
-CONFIG = method.Config(start=START, centring_epochs=4, guided_epochs=2, pairing_epochs=4)
+FIRST = centring.Config(start=START, epochs=4)
+CONFIG = method.Config(start=FIRST, guided_epochs=2, epochs=4)
 
 
-def record(config: Config = CONFIG, seed: int = 0, **parts: Any) -> Record:
-    run = Run(config=config, dataset="digits", seed=seed, scale="smoke")
+def record(config: Config = CONFIG, seed: int = 0, dataset: str = "digits", **parts: Any) -> Record:
+    run = Run(config=config, dataset=dataset, seed=seed, scale="smoke")
     fields = {
         "key": run.key,
         "run": {
@@ -284,12 +348,15 @@ def store(tmp_path):
 
 def test_courses_of_the_first_phase_by_hand(store):
     one = record(
+        FIRST,
         curves={
             "reconstruction": [2.0, 2.5, 2.2, 1.0, 1.1],
             "centring": [10.0, 8.0, 6.0, 5.0, 4.0],
-        }
+            "separation": [1.5, 1.2, 1.0, 0.8, 0.4],
+        },
     )
-    found = {name: measure(one, store, name, {}) for name in dcss_metrics("figure4")}
+    metrics = [*dcss_metrics("figure4"), *dcss_metrics("preflight")]
+    found = {name: measure(one, store, name, {}) for name in metrics}
     assert found == pytest.approx(
         {
             "reconstruction_drift": 0.1,
@@ -297,6 +364,8 @@ def test_courses_of_the_first_phase_by_hand(store):
             "objective_drift": 0.0,  # 1.0 + 0.1 * 5 and 1.1 + 0.1 * 4
             "centring_change": -0.6,
             "reconstruction_rise": 0.25,
+            "separation_start": 1.5,
+            "separation_end": 0.4,
         }
     )
 
@@ -348,21 +417,79 @@ def test_q_near_one_hot_and_apart_by_hand(store):
 
 
 def test_a_gain_is_over_the_run_that_this_one_began_with(store):
-    first = replace(CONFIG, phases="first")
-    after = record(replace(CONFIG, start=first, phases="second"), scores={"acc": 0.9, "nmi_max": 0.5})
-    with pytest.raises(InputError, match="the store lacks the dcss-digits-smoke-s0"):
+    after = record(scores={"acc": 0.9, "nmi_max": 0.5})
+    with pytest.raises(InputError, match="the store lacks the dcss-u-digits-smoke-s0"):
         measure(after, store, "acc_gain", {})
-    store.write(record(first, scores={"acc": 0.7, "nmi_max": 0.6}), {})
-    store.write(record(replace(first, fuzziness=1.7), scores={"acc": 0.1, "nmi_max": 0.1}), {})
-    store.write(record(first, seed=1, scores={"acc": 0.2, "nmi_max": 0.2}), {})
+    store.write(record(FIRST, scores={"acc": 0.7, "nmi_max": 0.6}), {})
+    store.write(record(replace(FIRST, fuzziness=1.7), scores={"acc": 0.1, "nmi_max": 0.1}), {})
+    store.write(record(FIRST, seed=1, scores={"acc": 0.2, "nmi_max": 0.2}), {})
     assert measure(after, store, "acc_gain", {}) == pytest.approx(0.2)
     assert measure(after, store, "nmi_max_gain", {}) == pytest.approx(-0.1)
 
 
-def test_the_second_phases_gain_is_over_the_last_score_of_the_first(store):
-    scored = {"epoch": [1, 3, 5, 8], "acc": [0.2, 0.6, 0.1, 0.9]}  # four epochs, then four
-    one = record(scores={"acc": 0.9}, scored=scored)
-    assert measure(one, store, "pairing_gain", {}) == pytest.approx(0.3)
+def test_what_a_setting_changes_is_measured_between_two_runs(store):
+    settings = {value: replace(CONFIG, guided_epochs=value) for value in (1, 5, 20)}
+    one = record(settings[5], scores={"acc": 0.9})
+    with pytest.raises(Unmeasured, match="lacks the same run with guided_epochs 1 on digits-smoke-s0"):
+        measure(one, store, "acc_over_T2_1", {})
+    store.write(record(settings[1], scores={"acc": 0.6}), {})
+    store.write(record(settings[20], scores={"acc": 0.95}), {})
+    assert measure(one, store, "acc_over_T2_1", {}) == pytest.approx(0.3)
+    assert measure(one, store, "acc_over_T2_20", {}) == pytest.approx(-0.05)
+
+
+def test_sensitivity_is_the_range_over_the_settings(store):
+    for m, acc in ((1.1, 0.5), (1.3, 0.9), (1.5, 0.6)):
+        store.write(record(replace(FIRST, fuzziness=m), scores={"acc": acc}), {})
+    one = record(FIRST, scores={"acc": 0.6})
+    with pytest.raises(Unmeasured, match=r"fuzziness 1\.7"):
+        measure(one, store, "acc_range_m", {})
+    store.write(record(replace(FIRST, fuzziness=1.7), scores={"acc": 0.3}), {})
+    assert measure(one, store, "acc_range_m", {}) == pytest.approx(0.6)
+
+
+def test_leads_are_over_the_best_other_method_of_the_table(store):
+    rows = on(dcss.TABLE_1, "smoke")
+    one = record(rows["DCSS"], scores={"acc": 0.8})
+    others = [row for row in rows if row not in ("DCSS_u", "DCSS")]
+    for place, row in enumerate(others):
+        with pytest.raises(Unmeasured, match="the store lacks"):
+            measure(one, store, "acc_lead", {})
+        store.write(record(rows[row], scores={"acc": 0.1 * place}), {})
+    store.write(record(rows["DCSS_u"], scores={"acc": 0.95}), {})
+    assert measure(one, store, "acc_lead", {}) == pytest.approx(0.8 - 0.1 * (len(others) - 1))
+    first = record(rows["DCSS_u"], scores={"acc": 0.95})
+    own = rows["AE + k-means"]
+    assert own.start == rows["DCSS_u"].start
+    store.write(record(own, scores={"acc": 0.9}), {})
+    assert measure(first, store, "acc_over_kmeans", {}) == pytest.approx(0.05)
+
+
+def test_thinned_sets_are_compared_with_the_thinnest(store):
+    thin = record(scores={"acc": 0.5}, dataset="digits-r0.1")
+    full = record(scores={"acc": 0.7}, dataset="digits-r0.5")
+    store.write(thin, {})
+    assert measure(full, store, "acc_over_thinnest", {}) == pytest.approx(0.2)
+
+
+def test_what_p_and_q_call_similar_by_hand(store):
+    u, mu = torch.tensor([[0.1], [0.2], [0.9], [0.55]]), torch.tensor([[0.0], [1.0]])
+    classes = np.array([0, 1, 1, 1], np.uint16)
+    soft, crisp = (memberships(u, mu, m).numpy() for m in (1.5, 1.3))
+    store.write(record(FIRST), {"sample_p": soft})
+    arrays = {"sample_q": crisp, "sample_classes": classes}
+    one = store.write(record(replace(CONFIG, fuzziness=1.3, similar=0.75)), arrays)
+    np.testing.assert_allclose(first_judge(one, store), crisp, rtol=1e-4, atol=1e-6)
+    pairs = crisp @ crisp.T >= 0.75
+    np.fill_diagonal(pairs, False)
+    assert pairs.sum() == 4  # the first two, and the last two
+    assert measure(one, store, "judged_similar", {}) == pytest.approx(4 / 12)
+    assert measure(one, store, "judged_precision", {}) == 0.5
+    assert measure(one, store, "similar_precision", {}) == 0.5
+    sole = record(replace(CONFIG, similar=1.0), seed=1)
+    store.write(record(FIRST, seed=1), {"sample_p": soft})
+    with pytest.raises(Unmeasured, match="no two samples are similar"):
+        measure(store.write(sole, arrays), store, "judged_precision", {})
 
 
 # --- Appendix A ---------------------------------------------------------------------------------

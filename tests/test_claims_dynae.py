@@ -15,8 +15,8 @@ from recluster.papers.dynae_causes import KMEANS, LIGHT, PLAIN, SHARES, named
 from recluster.papers.dynae_figures import BEST_GAMMA, GAMMAS
 from recluster.papers.dynae_runs import PRINTED
 from recluster.papers.suite import methods
-from recluster.report.measured_dynae import updates
 from recluster.report.measures import measure
+from recluster.report.measures_dynae import updates
 from recluster.spec import InputError, Run
 from recluster.store import FINISHED, Array, Record, Store
 

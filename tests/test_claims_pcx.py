@@ -13,10 +13,10 @@ from recluster.papers import CLAIMS, comparison, pcx_pilot
 from recluster.papers.suite import methods
 from recluster.parts import pretraining
 from recluster.report import pilot
-from recluster.report.curves import Unmeasured
-from recluster.report.measured_pcx import fits
 from recluster.report.measures import measure
+from recluster.report.measures_pcx import fits
 from recluster.report.page import Page
+from recluster.report.readings import Unmeasured
 from recluster.report.scoreboard import scoreboard
 from recluster.report.verdict import CHOSE, Judged, judge, summary
 from recluster.spec import SCALES, Run

@@ -51,13 +51,14 @@ def libsvm_bytes(images: np.ndarray, digits: np.ndarray, number: str = "{:.3g}")
 
 
 def archive_bytes(n: int) -> bytes:
-    """n JPEG images of 32 x 32, by turns of two classes, that of the first red, of the second blue."""
+    """n JPEG images of 32 x 32, by turns of two classes, one red, one blue; the last two for testing."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:xz") as archive:
         for number in range(n):
             image = io.BytesIO()
             Image.new("RGB", (32, 32), ("red", "blue")[number % 2]).save(image, "JPEG")
-            entry = tarfile.TarInfo(f"train/{('ape', 'bee')[number % 2]}/{number}.jpg")
+            part = "train" if number < n - 2 else "test"
+            entry = tarfile.TarInfo(f"{part}/{('ape', 'bee')[number % 2]}/{number}.jpg")
             entry.size = len(image.getvalue())
             image.seek(0)
             archive.addfile(entry, image)
@@ -262,6 +263,9 @@ def test_the_archive_gives_images_by_class(root):
     assert data.y.tolist() == [0, 1] * 3
     assert (data.x[0].argmax(0) == 0).all()
     assert (data.x[1].argmax(0) == 2).all()
+    test = load_dataset("cifar10-jpeg-test", root=root)
+    assert np.array_equal(test.x, data.x[4:])
+    assert np.array_equal(test.y, data.y[4:])
 
 
 def test_an_archive_that_nobody_publishes_is_asked_for(tmp_path, network):
@@ -689,6 +693,7 @@ def data_root() -> Path:
         ("usps", "38dbc4e869f0"),
         ("2mnist", "021e7c2a7032"),
         ("cifar10-jpeg", "f696e092d467"),
+        ("cifar10-jpeg-test", "6a9724561f07"),
     ],
 )
 def test_real_data_are_as_listed(name, checksum, data_root):

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,7 @@ from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
 from recluster.parts import acai, pretraining
 from recluster.run import train
-from recluster.spec import InputError
+from recluster.spec import Config, InputError
 
 AE: dict[str, Any] = {
     "n_clusters": 2,
@@ -59,7 +60,7 @@ ALL: dict[str, Clusterer] = {
     "PCX": PCX(**COLD, epochs=6, burn_in=3, batch_size=32),
     "ULHE": ULHE(**AE, epochs=3, restarts=4),
     "DynAE": DynAE(**COLD, pretraining_steps=10, steps=9, refresh=4),
-    "DCSS": DCSS(**AE, centring_epochs=2, pairing_epochs=2, guided_epochs=1),
+    "DCSS": DCSS(**AE, centring_epochs=2, pairing_epochs=10, guided_epochs=8, batch_size=16),
     "SeCu": SeCu(
         **COLD | {"embedding_size": 8},
         image_shape=(1, 1, -1),
@@ -188,13 +189,19 @@ def another(name: str, value: Any) -> Any:
     return value + 1 if isinstance(value, int) else 0.99 * value or 0.5
 
 
+def chain_of(config: Config | None) -> Iterator[Config]:
+    """The config, that of the run which it starts from, and so on."""
+    while config is not None:
+        yield config
+        config = config.start
+
+
 def options(model: Clusterer) -> dict[tuple[str, str], Any]:
     """All options of the method and of its pretraining, as the estimator sets them."""
     config = model._config()
     return {
         (one.method, field.name): getattr(one, field.name)
-        for one in (config, config.start)
-        if one is not None
+        for one in chain_of(config)
         for field in dataclasses.fields(one)
         if field.name != "start"
     }
@@ -206,7 +213,7 @@ def test_every_option_of_the_method_and_its_pretraining_has_one_parameter(model)
     expected, reached = options(default), []
     for name in set(default.get_params()) - SHARED - {"start"}:
         changed = options(type(model)(**{name: another(name, getattr(default, name))}))
-        reached += [option for option in expected if changed[option] != expected[option]]
+        reached += [option for option in changed if changed[option] != expected[option]]
     assert sorted(reached) == sorted(expected)
 
 
@@ -269,7 +276,8 @@ def test_what_a_fit_leaves(model):
     assert model.n_features_in_ == 64
     phases = [one["phase"] for one in model.history_]
     assert phases == sorted(phases, key=["pretraining", "clustering"].index)
-    assert model.n_iter_ == phases.count("clustering") == model.history_[-1]["epoch"]
+    assert model.n_iter_ == phases.count("clustering")
+    assert model.n_iter_ == model.history_[-1]["epoch"] + getattr(model, "centring_epochs", 0)
     assert all(np.isfinite(value) for one in model.history_ for value in [*one.values()][1:])
 
 

@@ -90,12 +90,6 @@ def test_a_cluster_stands_for_the_class_that_acc_gives_it():
     assert explorer.matching(classes, labels) == {4: 0, 2: 1}
 
 
-def test_curves_of_a_second_phase_begin_after_the_first():
-    curves = {"first": [1.0, 1.0], "second": [1.0, 1.0, 1.0, 1.0]}
-    two = record("dcss", curves, centring_epochs=2)
-    assert [explorer._first(two, curve, 6) for curve in curves.values()] == [1, 3]
-
-
 def test_without_the_data_there_are_no_images(maps, monkeypatch):
     def missing(name: str) -> None:
         raise InputError(f"{name} is not here")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from recluster import fingerprint
 from recluster.checkpoint import Checkpoint
 from recluster.methods import (
     METHODS,
+    cmeans,
     dcn,
     dcss,
     dec,
@@ -34,7 +36,7 @@ from recluster.methods import (
 )
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
-from recluster.parts import acai, normed, pretraining
+from recluster.parts import acai, centring, normed, pretraining
 from recluster.parts.resuming import Course, State
 from recluster.run import train, weights_of
 from recluster.spec import Config, InputError, Step
@@ -46,14 +48,8 @@ ACAI = acai.Config(steps=6, batch_size=8, embedding_size=3)
 DYNAE = dynae.Config(start=ACAI, steps=9, refresh=3, batch_size=8)
 ULHE_AE = normed.Config(epochs=2, batch_size=8, embedding_size=3)
 ULHE = ulhe.Config(start=ULHE_AE, epochs=4, batch_size=8, restarts=2)
-DCSS = dcss.Config(
-    start=AE,
-    centring_epochs=2,
-    pairing_epochs=2,
-    guided_epochs=1,
-    batch_size=8,
-    learning_rate=1e-3,
-)
+DCSS_U = centring.Config(start=AE, epochs=2, batch_size=8, learning_rate=1e-3)
+DCSS = dcss.Config(start=DCSS_U, epochs=2, guided_epochs=1, batch_size=8, learning_rate=1e-3)
 
 SECU = secu.Config(
     features=8,
@@ -103,11 +99,17 @@ TINY: dict[str, dict[str, Config]] = {
     },
     "dcss": {
         "dcss": DCSS,
-        "dcss conv": replace(DCSS, start=replace(AE, network="dcss-conv")),
-        "dcss u": replace(DCSS, phases="first"),
-        "dcss mnet": replace(DCSS, phases="second"),
-        "dcss ablated": replace(DCSS, centring_weight=0.0, fuzziness=1.1, similar=0.5, dissimilar=0.5),
+        "dcss conv": replace(DCSS, start=replace(DCSS_U, start=replace(AE, network="dcss-conv"))),
+        "ae mnet": replace(DCSS, start=AE),
+        "dcn mnet": replace(DCSS, start=dcn.Config(start=AE, epochs=2, batch_size=8)),
+        "dcss ablated": replace(DCSS, fuzziness=1.1, similar=0.5, dissimilar=0.5),
     },
+    "dcss-u": {
+        "dcss-u": DCSS_U,
+        "dcss-u conv": replace(DCSS_U, start=replace(AE, network="dcss-conv")),
+        "dcss-u ablated": replace(DCSS_U, centring_weight=0.0, fuzziness=1.1),
+    },
+    "cmeans": {"cmeans": cmeans.Config(start=AE, updates=3)},
     "secu": {
         "secu": SECU,
         "secu bounded": replace(SECU, upper_ratio=1.1),
@@ -211,6 +213,13 @@ def check_valid(values: Values, n: int, k: int) -> None:
 # --- what a step is -----------------------------------------------------------------------------
 
 
+def chain_of(config: Config | None) -> Iterator[Config]:
+    """The config, that of the run which it starts from, and so on."""
+    while config is not None:
+        yield config
+        config = config.start
+
+
 @every
 @pytest.mark.parametrize("flat", [False, True])
 def test_steps_have_the_promised_fields(config, flat):
@@ -223,12 +232,13 @@ def test_steps_have_the_promised_fields(config, flat):
     assert [step.phase for step in steps] == sorted(
         (step.phase for step in steps), key=["pretraining", "clustering"].index
     )
-    for phase in ("pretraining", "clustering"):
-        epochs = [step.epoch for step in steps if step.phase == phase]
-        if epochs[:1] == [0]:  # clusters before any training
-            epochs = epochs[1:]
+    assert all(step.epoch <= step.epochs for step in steps)
+    begun = [0, *(i for i, (a, b) in enumerate(pairwise(steps), 1) if b.epoch <= a.epoch), len(steps)]
+    assert len(begun) - 1 == len([*chain_of(config)])  # each run of a chain counts its own epochs
+    for first, over in pairwise(begun):
+        epochs = [step.epoch for step in steps[first:over]]
+        epochs = epochs[1:] if epochs[0] == 0 else epochs  # clusters before any training
         assert epochs == [*range(1, len(epochs) + 1)]
-        assert all(step.epochs >= len(epochs) for step in steps if step.phase == phase)
     for step in steps:
         assert bool(step.curves) == (step.epoch > 0)
         assert all(value.shape == () and torch.isfinite(value) for value in step.curves.values())

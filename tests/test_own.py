@@ -20,7 +20,7 @@ from recluster import cli, own
 from recluster.data.reading import Samples, encoded, read
 from recluster.methods import METHODS, dcss, idec, kmeans, pcx, secu
 from recluster.own import Fitted, Request, cluster, cluster_cautions, configured, data_cautions, verdict
-from recluster.parts import acai, pretraining
+from recluster.parts import acai, centring, pretraining
 from recluster.report.own import BETTER, EVEN, MIXED, WORSE, headline, page, summary
 from recluster.spec import InputError
 
@@ -402,8 +402,8 @@ def test_settings_reach_the_config_and_its_start():
         self_labelling=True
     )
     assert configured("pcx", ["centroid_update=fixed"]) == pcx.Config(centroid_update="fixed")
-    assert configured("dcss", ["start.network=conv"]) == dcss.Config(
-        start=pretraining.Config(network="conv")
+    assert configured("dcss", ["start.epochs=7", "start.start.network=conv"]) == dcss.Config(
+        start=centring.Config(start=pretraining.Config(network="conv"), epochs=7)
     )
 
 

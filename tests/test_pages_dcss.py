@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 
 from recluster.methods import dcss
 from recluster.papers import CLAIMS
+from recluster.papers.dcss_causes import APART
+from recluster.parts import centring
 from recluster.parts.fuzzy import memberships
 from recluster.report import drawn_dcss
 from recluster.report import drawn_dcss_appendix as appendix
+from recluster.report.settings import settings_table
 from recluster.report.toys import dcss as toy
 from recluster.spec import Config, Run
 from recluster.store import FINISHED, Record, Store
 
 PAGES = Path(__file__).resolve().parents[1] / "notebooks" / "dcss"
-CONFIG = dcss.Config(centring_epochs=2, guided_epochs=1, pairing_epochs=2)
-SCORED = {"epoch": [1, 2, 3, 4], "acc": [0.5, 0.6, 0.7, 0.8]}
+FIRST = centring.Config(epochs=2)
+CONFIG = dcss.Config(start=FIRST, guided_epochs=1, epochs=2)
+SCORED = {"epoch": [1, 2], "acc": [0.5, 0.6]}
 CURVES = {
     "reconstruction": [2.0, 1.0],
     "centring": [3.0, 2.0],
@@ -29,6 +35,7 @@ CURVES = {
     "similar": [0.1, 0.2],
     "dissimilar": [0.5, 0.7],
     "isolated": [0.9, 0.1],
+    "separation": [1.5, 0.4],
 }
 
 
@@ -92,41 +99,67 @@ def test_pairs_bring_q_to_one_hot_vectors_that_agree_with_p():
     assert len(cluster.unique()) == 3
 
 
+def test_centres_in_ten_dimensions_draw_together_at_the_papers_fuzziness():
+    u, centres = toy.crowd()
+    courses = {m: toy.course(u, centres, m) for m in (1.1, 1.5)}
+    assert courses[1.5][0] == courses[1.1][0] > 1.5 * APART
+    assert courses[1.5][-1] < APART < courses[1.1][0] <= courses[1.1][-1]
+
+
+def test_a_pair_of_which_nothing_is_known_is_dissimilar_from_five_clusters_on():
+    panel = toy.pairs_to_one_hot().axes[8]
+    (dots,) = panel.collections
+    repel = [
+        k
+        for (k, _), colour in zip(dots.get_offsets(), dots.get_facecolors(), strict=True)
+        if tuple(colour) == to_rgba("C3")
+    ]
+    assert repel == [*range(5, 21)]
+
+
 # --- the figures ----------------------------------------------------------------------------------
 
 
 def test_printed_values_stand_on_the_same_axes_as_ours(store):
-    one = record(CONFIG)
-    figure = drawn_dcss.both_phases({("DCSS", "usps"): [one], ("DCSS", "mnist-test"): [one]}, store)
-    usps, other = figure.axes
-    assert texts(usps) == ["ours", "DCSS_u, printed", "DCSS, printed"]
-    assert texts(other) == ["ours"]
-    printed = {line.get_label(): line.get_ydata()[0] for line in usps.get_lines()}
-    assert printed["DCSS, printed"] == pytest.approx(0.8721)
+    found = {("DCSS", name): [record(CONFIG, dataset=name)] for name in ("usps", "mnist-test")}
+    store.write(record(FIRST), {})
+    usps, other = drawn_dcss.both_phases(found, store).axes
+    assert texts(usps) == ["p, phase 1", "q, phase 2", "DCSS_u, printed", "DCSS, printed"]
+    assert texts(other) == ["q, phase 2"]  # the store lacks its first phase
+    lines = {line.get_label(): line for line in usps.get_lines()}
+    assert lines["DCSS, printed"].get_data()[1][0] == pytest.approx(0.8721)
+    assert lines["p, phase 1"].get_xdata().tolist() == [1, 2]
+    assert lines["q, phase 2"].get_xdata().tolist() == [3, 4]
+
+
+def test_a_contraction_has_our_rule_beside_it(store):
+    found = {("DCSS_u", "usps"): [record(FIRST)], ("ten epochs", "usps"): [record(FIRST)]}
+    first, second = drawn_dcss.contraction(found, store).axes
+    assert (first.get_title(), second.get_title()) == ("DCSS_u", "ten epochs")
+    course, rule = first.get_lines()
+    assert course.get_ydata().tolist() == [1.5, 0.4]
+    assert set(rule.get_ydata()) == {0.5}
 
 
 def test_the_total_loss_is_the_weighted_sum(store):
-    figure = drawn_dcss.first_phase({("DCSS_u", "usps"): [record(CONFIG)]}, store)
+    figure = drawn_dcss.first_phase({("DCSS_u", "usps"): [record(FIRST)]}, store)
     total = figure.axes[2].get_lines()[0].get_ydata()
     assert total == pytest.approx([2.3, 1.2])
 
 
 def test_mnet_s_line_begins_at_the_method_without_it(store):
-    start = replace(CONFIG, phases="first")
-    after = record(replace(CONFIG, start=start, phases="second"), acc=0.8)
+    after = record(CONFIG, acc=0.8)
     found = {("DEC+MNet", "usps"): [after]}
     alone = drawn_dcss.mnet(found, store).axes[0].get_lines()[0]
     assert alone.get_xdata() == pytest.approx([80])
-    store.write(record(start, acc=0.6), {})
+    store.write(record(FIRST, acc=0.6), {})
     ours, _, printed, *_ = drawn_dcss.mnet(found, store).axes[0].get_lines()
     assert ours.get_xdata() == pytest.approx([60, 80])
     assert printed.get_xdata() == pytest.approx([75.81, 77.58])
 
 
 def test_settings_are_in_order_and_the_printed_value_stands_at_the_papers(store):
-    rows = {
-        f"T2 = {value}": replace(CONFIG, phases="second", guided_epochs=value) for value in (20, 5, 1)
-    }
+    rows = {f"T2 = {value}": replace(CONFIG, guided_epochs=value) for value in (20, 5, 1)}
     found = {(row, "usps"): [record(config)] for row, config in rows.items()}
     panel = drawn_dcss.sensitivity(found, store).axes[0]
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["1", "5", "20"]
@@ -135,7 +168,7 @@ def test_settings_are_in_order_and_the_printed_value_stands_at_the_papers(store)
 
 
 def test_the_rates_are_in_order_with_a_line_for_each_method(store):
-    rows = {"DCSS": CONFIG, "DCSS_u": replace(CONFIG, phases="first")}
+    rows = {"DCSS": CONFIG, "DCSS_u": FIRST}
     found = {
         (row, f"mnist-test-r{rate}"): [record(config)]
         for row, config in rows.items()
@@ -173,6 +206,21 @@ def test_pairs_that_break_a_theorem_are_counted_in_the_title(store):
     one = store.write(record(CONFIG), {"sample_q": q})
     panel = appendix.theorem_1({("DCSS", "usps"): [one]}, store).axes[1]
     assert panel.get_title() != "usps: 0 break it"
+
+
+# --- the scales -----------------------------------------------------------------------------------
+
+
+def test_the_settings_in_which_the_scales_differ_are_read_off_the_configs():
+    text = settings_table(CLAIMS["dcss.table1"], ("DCSS_u", "DCSS"))
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", text)]
+    first = {name: values for row, name, *values in rows[1:] if row == "DCSS_u"}
+    assert first["epochs"] == ["200", "6", "2"]
+    assert first["ae: network"] == ["dcss-conv", "mlp", "mlp"]
+    assert "centring_weight" not in first
+    second = {name: values for row, name, *values in rows[1:] if row == "DCSS"}
+    assert second["dcss-u: learning_rate"] == ["1e-05", "0.0001", "0.0001"]
+    assert "learning_rate" not in second  # printed at every scale
 
 
 # --- the pages ------------------------------------------------------------------------------------

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from recluster.fingerprint import fingerprint
+from recluster.methods import kmeans
 from recluster.methods import secu as method
-from recluster.papers import secu
+from recluster.papers import find, secu, secu_small
 from recluster.papers.calculated import secu as calculated
-from recluster.report import drawn_secu
+from recluster.report import drawn_secu, open_page, told_secu
 from recluster.report.toys import TOYS
 from recluster.report.toys import secu as toy
+from recluster.spec import Config, Run
 from recluster.store import FINISHED, Record, Store
 
 PAGES = Path(__file__).resolve().parents[1] / "notebooks" / "secu"
@@ -85,6 +89,81 @@ def test_a_calculated_figure_has_lines_and_a_legend(draw):
     assert any(panel.get_legend() for panel in panels)
 
 
+# --- sentences from records -----------------------------------------------------------------------
+
+
+def scored(store: Store, config: Config, seed: int, accuracy: float) -> None:
+    run = Run(config=config, dataset="usps", seed=seed, scale="laptop")
+    settings = {"method": run.method, "dataset": "usps", "seed": seed, "scale": "laptop"}
+    store.write(
+        replace(
+            made(store, seed),
+            key=run.key,
+            run=settings | {"config": config.canonical()},
+            fingerprint=list(fingerprint(config)),
+            scores={"acc": accuracy, "nmi": accuracy, "ari": accuracy},
+            data={"shape": [9298, 1, 16, 16], "k": 10},
+        ),
+        {},
+    )
+
+
+@pytest.fixture
+def page(tmp_path):
+    return open_page("secu", {"scale": "paper"}, Store(tmp_path))
+
+
+def test_secu_stands_beside_kmeans_seed_by_seed(page):
+    ours = secu.RUNS["laptop"]
+    for seed, (own, other) in enumerate([(0.4, 0.6), (0.7, 0.6)]):
+        scored(page.store, ours, seed, own)
+        scored(page.store, kmeans.Config(), seed, other)
+    scored(page.store, ours, 2, 0.4)
+    said = told_secu.beside_kmeans(page, "secu.table1").text
+    assert "usps, laptop scale: 50.0 percent" in said
+    assert "60.0 with k-means on the raw pixels" in said
+    assert "above it in 1 of 2 seeds" in said
+    assert said.count("<li>") == 1
+
+
+def test_the_rows_kept_are_secu_as_it_stands():
+    kept = {
+        (name, data): config
+        for name, row in told_secu.KEPT.items()
+        for at, data, config in find(name).planned("laptop")
+        if at == row
+    }
+    for (name, data), config in kept.items():
+        expected = secu_small.STARTS[data] if name == "secu.direction" else secu.RUNS["laptop"]
+        assert config == expected
+    assert len(kept) == 4
+
+
+def test_without_records_nothing_is_told(page):
+    for said in (
+        told_secu.beside_kmeans(page, "secu.table1"),
+        told_secu.steps(page, "secu.table3"),
+    ):
+        assert said.text == '<p class="state-not-run">not run</p>'
+
+
+def test_steps_are_told_of_the_rows_that_were_run(page):
+    for size, accuracy in ((32, 0.6), (256, 0.4)):
+        scored(page.store, replace(secu.RUNS["laptop"], batch_size=size), 0, accuracy)
+    said = told_secu.steps(page, "secu.table3").text
+    assert "usps, laptop scale, batches of 32: 4,656 steps, ACC 60.0" in said
+    assert "usps, laptop scale, batches of 256: 592 steps, ACC 40.0" in said
+    assert said.count("<li>") == 2
+
+
+def test_a_claim_of_ours_is_shown_at_its_own_scale_alone(page):
+    assert page.scales(secu.DIRECTION) == ["laptop"]
+    shown = page.table("secu.direction").text
+    assert "are missing" not in shown
+    assert "scale <b>laptop</b>" in shown
+    assert "at laptop scale" in page.verdict("secu.direction").text
+
+
 # --- figures from records -------------------------------------------------------------------------
 
 
@@ -118,8 +197,9 @@ def made(store: Store, seed: int) -> Record:
 
 def test_sizes_are_drawn_in_units_of_the_mean(tmp_path):
     store = Store(tmp_path)
-    found = {("gamma = 0.9: and so on", "digits"): [made(store, seed) for seed in (0, 2)]}
+    found = {("any sentence", "digits"): [made(store, seed) for seed in (0, 2)]}
     (panel,) = drawn_secu.sizes(found, store).axes
+    assert panel.get_title() == "digits, γ = 0.9"
     largest, smallest, bound = panel.lines
     assert list(largest.get_ydata()) == pytest.approx([2, 1.25])
     assert list(smallest.get_ydata()) == pytest.approx([0.25, 0.85])

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from recluster.launched import joined
 from recluster.methods import METHODS, pcx, secu
@@ -102,6 +104,22 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ADAMS = 1e-6
+"""What Adam may make in a few steps of a slope that is nought but for rounding: it divides by the slope
+that it saw plus 1e-8, so that 1e-12 of rounding is a step of some 1e-7. That much each process has of
+its own, and every processor; what comes out of the network does not depend on it.
+"""
+
+
+def taken_away(model: nn.Module) -> Iterator[str]:
+    """Names of biases that the batch normalisation after them takes away, and of its means."""
+    for name, chain in model.named_modules():
+        if isinstance(chain, nn.Sequential):
+            for (before, layer), (after, norm) in pairwise(chain.named_children()):
+                if isinstance(norm, _BatchNorm) and layer.bias is not None:
+                    yield from (f"{name}.{before}.bias", f"{name}.{after}.running_mean")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_two_processes_give_the_numbers_of_one(name: str, several: Path, double: None) -> None:
@@ -115,9 +133,12 @@ def test_two_processes_give_the_numbers_of_one(name: str, several: Path, double:
             curves.setdefault(curve, []).append(value.item())
     for curve, values in curves.items():
         assert first[curve] == pytest.approx(values, rel=1e-8), curve
-    for key, value in step.modules["model"].state_dict().items():
+    model = step.modules["model"]
+    shifted = set(taken_away(model)) if CONFIGS[name].method == "pcx" else set()  # SeCu has no Adam
+    for key, value in model.state_dict().items():
         if value.is_floating_point():
-            assert first[key] == pytest.approx(value.numpy(), rel=1e-6, abs=1e-8), key
+            slack = ADAMS if key in shifted else 1e-8
+            assert first[key] == pytest.approx(value.numpy(), rel=1e-6, abs=slack), key
     assert np.array_equal(first["labels"], step.labels(data(name)).numpy())
 
 

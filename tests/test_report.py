@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from recluster.methods import dcss, dynae, idec, kmeans, pcx, ulhe
 from recluster.papers import CLAIMS
-from recluster.parts import pretraining
+from recluster.parts import centring, pretraining
 from recluster.report import open_page
 from recluster.report.card import hours
 from recluster.report.figure import DRAWERS, WHOLE, tiles
@@ -21,15 +21,17 @@ from recluster.store import Store
 
 AE = pretraining.Config(epochs=1)
 MIDDLE = idec.Config(start=AE, steps=4)
+FIRST = centring.Config(start=AE, epochs=2)
 [SECU] = CLAIMS["secu.sizes"].plan["smoke"]["digits"].values()
 TINY = {
     "PC-X": pcx.Config(epochs=8, burn_in=4),
     "IDEC": MIDDLE,
     "AE": kmeans.Config(start=AE, restarts=1),
-    "DCSS": dcss.Config(start=AE, centring_epochs=2, pairing_epochs=2, guided_epochs=1),
+    "DCSS_u": FIRST,
+    "DCSS": dcss.Config(start=FIRST, epochs=2, guided_epochs=1),
     "DynAE": dynae.Config(start=AE, steps=24),
     "ULHE-DC": ulhe.Config(start=AE, epochs=3),
-    "MNet": dcss.Config(start=MIDDLE, phases="second", pairing_epochs=2, guided_epochs=1),
+    "MNet": dcss.Config(start=MIDDLE, epochs=2, guided_epochs=1),
     "SeCu": replace(SECU, epochs=3, warm_up=1),
 }
 USUAL = {"dcss": "DCSS", "dcss.mnet": "MNet", "dynae": "DynAE", "ulhe": "ULHE-DC", "secu": "SeCu"}

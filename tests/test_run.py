@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,8 @@ from recluster.data import Dataset, content_checksum, formats
 from recluster.methods import METHODS, dcss, idec, kmeans, pcx
 from recluster.nets import NETWORKS
 from recluster.nets.mlp import perceptron
-from recluster.parts import pretraining
+from recluster.parts import centring, pretraining
+from recluster.parts.precision import FULL
 from recluster.run import checked, execute, missing, train
 from recluster.spec import Config, InputError, Run, Step
 from recluster.store import FAILED, FINISHED, Record, Store
@@ -154,6 +156,23 @@ def counted(monkeypatch: pytest.MonkeyPatch, method: str) -> list[int]:
 
 
 # --- the record ---------------------------------------------------------------------------------
+
+
+CPU = "processor\t: 0\nmodel name\t: A Model of 2 GHz: new\nflags\t\t: avx2\n\nmodel name\t: Another\n"
+
+
+def test_the_processor_is_named_by_its_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CPUINFO", tmp_path / "cpuinfo")
+    without = runner.processor()  # there is no such file
+    assert without == (platform.processor() or platform.machine()) != ""
+    runner.CPUINFO.write_text("processor\t: 0\nmodel name\t:\nFeatures\t: fp asimd\n")  # as Arm's is
+    assert runner.processor() == without
+    runner.CPUINFO.write_text(CPU)
+    assert runner.processor() == "A Model of 2 GHz: new"
+    place = runner.environment("cpu", FULL)
+    assert place["processor"] == "A Model of 2 GHz: new"
+    assert place["instructions"] == torch.backends.cpu.get_cpu_capability()
+    assert (place["precision"], place["threads"]) == (FULL, torch.get_num_threads())
 
 
 def test_a_run_on_the_digits_leaves_a_whole_record(store, all_digits, wide):
@@ -472,13 +491,25 @@ def test_a_start_is_trained_once_for_two_methods(store, monkeypatch, cache):
 
 def test_a_start_may_have_a_start_of_its_own(store, monkeypatch, cache):
     """X+MNet: the pretraining, the method X, and MNet on its encoder, each done once."""
-    run = run_of(dcss.Config(start=TINY["idec"], phases="second", pairing_epochs=1, guided_epochs=1))
+    run = run_of(dcss.Config(start=TINY["idec"], epochs=1, guided_epochs=1))
     assert missing([run], store) == [run.start.start, run.start, run]
     calls = counted(monkeypatch, "idec")
     for one in missing([run], store):
         assert execute(one, store).status == FINISHED
     assert len(calls) == 1
     assert store.find(run).seconds["start"] == store.find(run.start).seconds["total"]
+
+
+def test_a_run_can_hand_on_its_centroids_with_its_weights(store, monkeypatch, cache):
+    """DCSS: the second phase goes on from the centroids of the first, and k-means has no part in it."""
+    run = run_of(dcss.Config(start=centring.Config(start=AE, epochs=1), epochs=1, guided_epochs=1))
+    before = execute(run.start, store)
+    weights, plain = (runner.kept_weights(one, store.find(one)) for one in (run.start, run.start.start))
+    assert before.status == FINISHED
+    assert weights.keys() - plain.keys() == {"centroids"}
+    assert len(weights["centroids"]) == before.data["k"]
+    monkeypatch.delattr(dcss, "kmeans")
+    assert execute(run, store).status == FINISHED
 
 
 def test_weights_are_kept_for_others_alone(store, cache):

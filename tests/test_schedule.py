@@ -32,7 +32,7 @@ from recluster.store import FAILED, FINISHED, Record, Store
 
 AE = pretraining.Config(epochs=2)
 IDEC = idec.Config(start=AE, steps=5)
-MNET = dcss.Config(start=IDEC, phases="second")
+MNET = dcss.Config(start=IDEC)
 
 Result = Outcome | str | InputError
 

@@ -55,10 +55,10 @@ page.gains()
 #   k-means on the same embedding.
 # - **DCN** hardly moves: it stays more alike to its start than any other, and the difference lies within
 #   the range of the seeds.
-# - **DCSS**, **AE+MNet** and **DCN+MNet** each gain on one data set and lose on the other. Phase 2 learns
-#   from the pairs that the start is sure of. Nearly all that it calls similar are of one class, but they
-#   are few; and among those that it calls dissimilar, and pushes apart, are many of one class too. So it
-#   hardens mistakes of the start with the rest. Which of the two wins on which data we do not know yet.
+# - **DCSS** and what ends in **+MNet** learn in phase 2 from the pairs that the start is sure of. Where its
+#   memberships are soft, few pairs count as similar; and among those that count as dissimilar, and are
+#   pushed apart, are many of one class too. So it hardens mistakes of the start with the rest. What decides
+#   between gain and loss is taken apart on the page of [DCSS's ablations](../dcss/ablations.ipynb).
 #
 # ## From one augmented autoencoder
 #

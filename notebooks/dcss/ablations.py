@@ -30,14 +30,34 @@ page.card()
 #
 # ## What each phase adds
 #
-# A run is scored along the way, so one record tells of both phases. The dashed line parts them: left of it
-# the clusters are those of the largest membership $p$, right of it of the largest $q$.
+# Runs are scored along the way. The dashed line parts the two phases: left of it the clusters are those of
+# the largest membership $p$, right of it of the largest $q$.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dcss-phase2", "caption": "ACC over the epochs of both phases, mean and range over seeds. Diamonds are what Table 1 prints after each phase, where it has the data set."}, "image": {"alt": "Accuracy over the epochs, a panel a data set, with a dashed line between the phases and grey diamonds for printed values."}}
 page.figure("dcss.phase2")
 
 # %% tags=["remove-input"]
 page.table("dcss.phase2")
+
+# %% [markdown]
+# ## Why it gains or loses
+#
+# MNet can learn what $p$ says of pairs, and not much more. Three things decide whether that is worth having,
+# and each is changed alone here, after one and the same first phase.
+#
+# - **Are there similar pairs at all?** Crisp and even clusters would make one pair in $K$ similar. The softer
+#   the first phase leaves $p$, the fewer there are; nearly all others count as dissimilar, since $\gamma$ is
+#   not below $1/K$, those of one class among them. Then MNet is told to part samples, and seldom to join any.
+# - **Is $p$ left alone?** The second phase trains the encoder too, and with it moves the memberships by which
+#   it is judged. At a rate above the printed one pairs that were wrongly called similar become so in the
+#   embedding: the judge confirms itself, and what $p$ knew is lost. Where $p$ judges to the end, as at the
+#   right of Figure 9(d), that goes on longest, so a fall there need not be for the paper's reason.
+# - **Is there anything to add?** On crisp memberships, as DEC's, MNet copies them.
+#
+# Precision is measured with the true classes, which no run sees.
+
+# %% tags=["remove-input"]
+page.table("dcss.causes")
 
 # %% [markdown]
 # ## What MNet adds
@@ -62,6 +82,12 @@ page.figure("dcss.imbalance")
 
 # %% tags=["remove-input"]
 page.table("dcss.imbalance")
+
+# %% [markdown]
+# The text reads off it that DCSS is far ahead for every $r$, and that more samples help:
+
+# %% tags=["remove-input"]
+page.table("dcss.uneven")
 
 # %% [markdown]
 # ## Settings of the first phase
@@ -97,7 +123,7 @@ page.table("dcss.figure9c")
 # ## Settings of the second phase
 #
 # For how many epochs should $p$ judge the pairs before $q$ does? Neither for one nor for all twenty, the
-# paper says. These runs share one first phase a seed.
+# paper says. These runs share one first phase a seed, and with it its centres.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dcss-figure9d", "caption": "After Figure 9(d) of the paper: a dot is the mean over seeds, a bar the range; a diamond is what Table 1 prints for the setting that the paper chose."}, "image": {"alt": "ACC and NMI over four values of T2, a line a data set."}}
 page.figure("dcss.figure9d")
@@ -116,6 +142,14 @@ page.figure("dcss.figure10b")
 page.table("dcss.figure10b")
 
 # %% [markdown]
+# ## What the text says of the settings
+#
+# From one value to another, or over all of them, seed by seed:
+
+# %% tags=["remove-input"]
+page.table("dcss.settings")
+
+# %% [markdown]
 # ## Departures
 
 # %% tags=["remove-input"]
@@ -125,7 +159,10 @@ page.departures()
 # ## Verdict
 
 # %% tags=["remove-input"]
-page.verdict("dcss.phase2", "dcss.mnet", "dcss.imbalance")
+page.verdict("dcss.phase2", "dcss.causes", "dcss.mnet", "dcss.imbalance", "dcss.uneven")
 
 # %% tags=["remove-input"]
 page.verdict("dcss.figure9a", "dcss.figure9b", "dcss.figure9c", "dcss.figure9d", "dcss.figure10b")
+
+# %% tags=["remove-input"]
+page.verdict("dcss.settings")

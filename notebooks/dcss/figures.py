@@ -81,7 +81,8 @@ page.table("dcss.figure8")
 # %% [markdown]
 # ## More and more pairs take part
 #
-# Only a few pairs are said to be similar or dissimilar enough at first, almost all at the end.
+# Only a few pairs are said to be similar or dissimilar enough at first, almost all at the end. A sample and
+# itself are no pair here.
 
 # %% tags=["remove-input"] mystnb={"figure": {"name": "fig-dcss-figure10a", "caption": "After Figure 10(a) of the paper: share of a batch’s pairs that are similar, dissimilar, and either."}, "image": {"alt": "Three panels over the epochs of the second phase: share of similar pairs, of dissimilar pairs, and of both."}}
 page.figure("dcss.figure10a")

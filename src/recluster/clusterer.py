@@ -69,7 +69,7 @@ class Clusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
                 history.append({"phase": step.phase, "epoch": step.epoch, **curves})
         self._fitted_config, self._shape, self._step = config, tuple(data.shape[1:]), step
         self.history_: list[dict[str, Any]] = history
-        self.n_iter_: int = step.epoch
+        self.n_iter_: int = sum(one["phase"] == "clustering" for one in history)
         self.labels_: NDArray[np.int64] = step.labels(data).cpu().numpy()
         self.cluster_centers_: NDArray[np.float32] = self._centres(step).detach().cpu().numpy()
         return self
@@ -185,13 +185,26 @@ class Clusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
 
     def _needs_images(self, config: Config) -> bool:
         """Whether rows cannot be trained on."""
-        return getattr(config.start or config, "network", "mlp") != "mlp"
+        first = config
+        while first.start is not None:
+            first = first.start
+        return getattr(first, "network", "mlp") != "mlp"
 
     # --- from parameters to what a run takes ------------------------------------------------------
 
     def _config(self) -> Config:
-        names = [field.name for field in dataclasses.fields(self._method) if field.name != "start"]
-        return self._method(start=self._start(), **{name: _plain(getattr(self, name)) for name in names})
+        return self._method(start=self._start(), **self._options(self._method))
+
+    def _names(self, kind: type[Config], prefix: str = "") -> dict[str, str]:
+        """Option of a config of this `kind` to our parameter for it, the one with the prefix first."""
+        options = [field.name for field in dataclasses.fields(kind) if field.name != "start"]
+        prefixed = {option: f"{prefix}_{option}" for option in options}
+        return {option: name if hasattr(self, name) else option for option, name in prefixed.items()}
+
+    def _options(self, kind: type[Config], prefix: str = "") -> dict[str, Any]:
+        """The options of a config of this `kind`, but for its start, as our parameters say them."""
+        names = self._names(kind, prefix)
+        return {option: _plain(getattr(self, name)) for option, name in names.items()}
 
     def _number(self, data: Tensor) -> int:
         k, n = self.n_clusters, len(data)
@@ -309,14 +322,9 @@ class PretrainedClusterer(Clusterer):
     _pretraining: ClassVar[type[Config]]
 
     def _start(self) -> Config:
-        names = {}
-        for field in dataclasses.fields(self._pretraining):
-            prefixed = f"pretraining_{field.name}"
-            names[field.name] = prefixed if hasattr(self, prefixed) else field.name
-        del names["start"]
         if self.start is None:
-            options = {option: _plain(getattr(self, name)) for option, name in names.items()}
-            return self._pretraining(**options)
+            return self._pretraining(**self._options(self._pretraining, "pretraining"))
+        names = self._names(self._pretraining, "pretraining")
         changed = [name for name in names.values() if getattr(self, name) != getattr(type(self), name)]
         if changed:
             raise InputError(

@@ -28,10 +28,11 @@ from recluster.clusterer import (
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, ulhe, vade
 from recluster.nets.autoencoder import Autoencoder
 from recluster.nets.mnet import mnet
-from recluster.parts import acai, normed
+from recluster.parts import acai, centring, normed
 from recluster.parts.batches import in_batches
+from recluster.parts.fuzzy import Clusters
 from recluster.parts.origin import beginning
-from recluster.spec import Config, Step
+from recluster.spec import Config, Step, one_of
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -139,31 +140,47 @@ class DynAE(SoftAssignment, PretrainedClusterer):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DCSS(SoftAssignment, AutoencoderClusterer):
-    """DCSS: fuzzy clusters, then pairs of similar samples. See `recluster.methods.dcss`."""
+    """DCSS: fuzzy clusters, then pairs of similar samples, both phases in one `fit`.
 
-    phases: str = dcss.Config.phases  # or "first" alone, "second" alone
-    centring_epochs: int = dcss.Config.centring_epochs  # of the first phase
-    centroid_interval: int = dcss.Config.centroid_interval  # epochs between two updates
-    centring_weight: float = dcss.Config.centring_weight
-    fuzziness: float = dcss.Config.fuzziness
-    pairing_epochs: int = dcss.Config.pairing_epochs  # of the second phase
+    See `recluster.parts.centring` for the first phase and `recluster.methods.dcss` for the second.
+    """
+
+    phases: str = "both"  # or "first" alone, DCSS_u; "second" alone, MNet on the autoencoder's embedding
+    fuzziness: float = centring.Config.fuzziness
+    batch_size: int = centring.Config.batch_size
+    centring_epochs: int = centring.Config.epochs  # of the first phase
+    centring_learning_rate: float = centring.Config.learning_rate  # of the autoencoder in it
+    centroid_interval: int = centring.Config.centroid_interval  # epochs between two updates
+    centring_weight: float = centring.Config.centring_weight
+    pairing_epochs: int = dcss.Config.epochs  # of the second phase
     guided_epochs: int = dcss.Config.guided_epochs  # of these, with the memberships as judge
     similar: float = dcss.Config.similar
     dissimilar: float = dcss.Config.dissimilar
     hidden_size: int = dcss.Config.hidden_size  # of MNet's layers
-    batch_size: int = dcss.Config.batch_size
-    learning_rate: float = dcss.Config.learning_rate  # of the autoencoder
+    learning_rate: float = dcss.Config.learning_rate  # of the encoder in the second phase
     mnet_learning_rate: float = dcss.Config.mnet_learning_rate
 
     _method = dcss.Config
 
+    def _config(self) -> Config:
+        one_of("phases", self.phases, ("both", "first", "second"))
+        start: Config = self._start()
+        if self.phases != "second":
+            start = centring.Config(start=start, **self._options(centring.Config, "centring"))
+        if self.phases == "first":
+            return start
+        return dcss.Config(start=start, **self._options(dcss.Config, "pairing"))
+
     @staticmethod
     def _blank(config: Any, shape: tuple[int, ...], k: int, weights: Weights) -> Step:
         network = beginning(config.start).autoencoder(shape)
-        model = dcss.Model(network, weights["centroids"], config.fuzziness)
-        if config.phases != "first":
-            model.mnet = mnet(weights["centroids"].shape[1], k, config.hidden_size)
-        return dcss.observed(model, 1, {}, config)
+        if isinstance(config, centring.Config):
+            first = Clusters(network, weights["centroids"], config.fuzziness)
+            return centring.observed(first, 1, 1, {})
+        centroids = weights["clusters.centroids"]
+        clusters = Clusters(network, centroids, config.fuzziness)
+        head = mnet(centroids.shape[1], k, config.hidden_size)
+        return dcss.observed(dcss.Model(clusters, head), 1, 1, {})
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

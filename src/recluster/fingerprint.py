@@ -108,8 +108,7 @@ def _exact() -> Iterator[None]:
 def _train(x: Tensor, config: Config) -> list[Step]:
     start: Mapping[str, Tensor] | None = None
     if config.start is not None:
-        last = _train(x, config.start)[-1]
-        start = last.modules["autoencoder"].state_dict()
+        start = _train(x, config.start)[-1].weights()
     steps = []
     for step in isolated(METHODS[config.method].fit(x, CLUSTERS, config, start), seed=0):
         frozen = {name: value.clone() for name, value in step.curves.items()}

@@ -8,6 +8,7 @@ nothing else: `train` does not take them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -44,6 +45,7 @@ from recluster.store import FAILED, FINISHED, Array, Record, Store, replace_atom
 
 EARLY = 10  # epochs that are all scored; later ones lie a tenth of their number apart
 SAMPLE = 2000  # rows whose embedding a record keeps
+CPUINFO = Path("/proc/cpuinfo")
 CACHE = Path.home() / ".cache" / "recluster" / "weights"
 SEEN = ("seconds", "scores", "curves", "scored", "resumed")  # what a checkpoint keeps of an `Observer`
 
@@ -109,15 +111,8 @@ def train(
 
 
 def weights_of(step: Step) -> dict[str, Tensor]:
-    """A copy on the CPU of the weights of the autoencoder that a run left.
-
-    Raises:
-        InputError: the run left none.
-    """
-    if "autoencoder" not in step.modules:
-        raise InputError("no run can start from a method that leaves no autoencoder of its own")
-    state = step.modules["autoencoder"].state_dict()
-    return {name: value.detach().cpu().clone() for name, value in state.items()}
+    """A copy on the CPU of the step's `weights`, which raises `InputError` where there are none."""
+    return {name: value.detach().cpu().clone() for name, value in step.weights().items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +130,7 @@ class Outcome:
     Attributes:
         record: finished or failed.
         arrays: what goes beside the record; see `Observer`.
-        weights: the autoencoder's, if they were asked for and the run left one.
+        weights: what others start from, if it was asked for and the run left an autoencoder.
         out_of_memory: whether it failed for want of GPU memory, and so may succeed alone.
     """
 
@@ -454,7 +449,11 @@ def checkpoint_of(run: Run) -> Path:
 def circumstances(
     run: Run, data: Dataset, weights: Weights | None, place: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All that the run's numbers depend on; `place` is its environment, `weights` those of its start."""
+    """All that the run's numbers depend on; `place` is its environment, `weights` those of its start.
+
+    A processor's model is no part of them: another with the same instructions may go on.
+    """
+    apart = {"commit", "dirty"} | ({"processor"} if place["device"] == "cpu" else set())
     return {
         "key": run.key,
         "code": fingerprint.code(),  # in place of the checkout's commit
@@ -462,7 +461,7 @@ def circumstances(
         "data": data.checksum,
         "start": weights and checksum(weights),
         "gpus": torch.cuda.device_count(),
-        **{name: value for name, value in place.items() if name not in ("commit", "dirty")},
+        **{name: value for name, value in place.items() if name not in apart},
     }
 
 
@@ -543,13 +542,13 @@ def peak_memory(device: str) -> float:
 
 
 def environment(device: str, precision: str) -> dict[str, Any]:
-    """Versions, device, precision of its products, and the commit of the checkout, if it is one."""
+    """Versions, device, threads, precision of products, and the commit of the checkout, if it is one."""
     packages = ("torch", "numpy", "scipy", "scikit-learn")
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()
     return {
         "device": device,
         "precision": precision,
-        "processor": name or platform.machine(),
+        "processor": torch.cuda.get_device_name() if device.startswith("cuda") else processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),  # AVX512, AVX2, ...
         "threads": torch.get_num_threads(),
         "processes": ranks(),
         "python": platform.python_version(),
@@ -557,6 +556,16 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "recluster": __version__,
         **commit(),
     }
+
+
+def processor() -> str:
+    """The processor's model where Linux tells it, else what Python knows of it."""
+    with contextlib.suppress(OSError):
+        for line in CPUINFO.read_text().splitlines():
+            name, _, model = map(str.strip, line.partition(":"))
+            if name == "model name" and model:
+                return model
+    return platform.processor() or platform.machine()
 
 
 @cache

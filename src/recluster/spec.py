@@ -148,6 +148,8 @@ class Step:
         assign: x (n, ...) to the clusters' probabilities (n, k), or None before clustering.
         exemplars: the centroids as the decoder shows them (k, ...), or None.
         views: further representations of x by name, each x (n, ...) to (n, d).
+        handed_on: what a run that starts from this one is given beside the autoencoder's weights, by
+            names that no weight has.
     """
 
     phase: str
@@ -159,6 +161,7 @@ class Step:
     assign: Callable[[Tensor], Tensor] | None = None
     exemplars: Callable[[], Tensor] | None = None
     views: Mapping[str, Callable[[Tensor], Tensor]] = dataclasses.field(default_factory=dict)
+    handed_on: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
 
     def labels(self, x: Tensor) -> Tensor:
         """Cluster numbers (n,) of x (n, ...): the most probable cluster.
@@ -169,3 +172,13 @@ class Step:
         if self.assign is None:
             raise RuntimeError(f"no clusters in the phase {self.phase!r}")
         return self.assign(x).argmax(1)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What a run that starts from this one is given: the autoencoder's weights, and `handed_on`.
+
+        Raises:
+            InputError: the run leaves no autoencoder.
+        """
+        if "autoencoder" not in self.modules:
+            raise InputError("no run can start from a method that leaves no autoencoder of its own")
+        return {**self.modules["autoencoder"].state_dict(), **self.handed_on}

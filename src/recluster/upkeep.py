@@ -24,7 +24,10 @@ from recluster.store import FAILED, FINISHED, LOCKS, Record, Store, folder_name,
 
 TOLERANCE = 0.05  # of scores as fractions, and of losses relative to the old, on another machine
 LEFTOVER = 3600  # seconds after which a temporary file is nobody's any more
-SAME = ("processor", "threads", "python", "torch", "numpy", "scipy", "scikit-learn", "recluster")
+SAME = (  # of the environment
+    *("device", "processor", "instructions", "threads"),
+    *("python", "torch", "numpy", "scipy", "scikit-learn", "recluster"),
+)
 
 
 def run_of(record: Record) -> Run | None:
@@ -234,7 +237,7 @@ def agreement(old: Record, new: Record) -> tuple[bool, str]:
     if new.status == FAILED:
         return False, f"it failed: {(new.error or '').strip().splitlines()[-1]}"
     alike = old.precision == new.precision and all(
-        old.environment.get(name) == new.environment.get(name) for name in ("device", *SAME)
+        old.environment.get(name) == new.environment.get(name) for name in SAME
     )
     if alike:
         same = results(old) == results(new)

@@ -17,13 +17,13 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from recluster import fingerprint
-from recluster.methods import dcss, dkm, idec, kmeans, pcx
+from recluster.methods import cmeans, dcss, dkm, idec, kmeans, pcx
 from recluster.nets import NETWORKS, autoencoder
 from recluster.nets.dcss_conv import INNER, SIZES, Bottleneck, bottlenecked
 from recluster.nets.mlp import perceptron
 from recluster.nets.mnet import mnet
-from recluster.parts import fuzzy, pretraining
-from recluster.parts.randomness import isolated
+from recluster.parts import centring, fuzzy, pretraining
+from recluster.run import train
 from recluster.spec import InputError
 
 quick = settings(deadline=None, max_examples=40)
@@ -234,9 +234,9 @@ def test_1b_and_1c(pair, m, seed):
     for k in range(len(mu)):
         weight = fuzzy.memberships(u, mu, m)[:, k] ** m
         expected = equation_1b(flat, other, p, m, k)
-        got = dcss.reconstruction_loss(x, reconstruction, weight).item()
+        got = centring.reconstruction_loss(x, reconstruction, weight).item()
         assert got == pytest.approx(expected, rel=1e-6, abs=1e-12)
-        got = dcss.centring_loss(u, mu[k], weight).item()
+        got = centring.centring_loss(u, mu[k], weight).item()
         assert got == pytest.approx(equation_1c(u, mu, p, m, k), rel=1e-6, abs=1e-12)
 
 
@@ -247,11 +247,11 @@ def test_1_the_sum_of_all_runs_is_the_fuzzy_c_means_objective_and_a_weighted_rec
     x, reconstruction = u, torch.zeros_like(u)
     p = equation_2(u, mu, m)
     weights = fuzzy.memberships(u, mu, m) ** m
-    centring = sum(dcss.centring_loss(u, mu[k], weights[:, k]) for k in range(len(mu)))
+    spread = sum(centring.centring_loss(u, mu[k], weights[:, k]) for k in range(len(mu)))
     pairs = [(i, k) for i in range(len(u)) for k in range(len(mu))]
     objective = sum(p[i][k] ** m * distance(u[i], mu[k]) ** 2 for i, k in pairs)
-    assert centring.item() == pytest.approx(objective, rel=1e-6, abs=1e-12)
-    total = sum(dcss.reconstruction_loss(x, reconstruction, weights[:, k]) for k in range(len(mu)))
+    assert spread.item() == pytest.approx(objective, rel=1e-6, abs=1e-12)
+    total = sum(centring.reconstruction_loss(x, reconstruction, weights[:, k]) for k in range(len(mu)))
     shares = [sum(value**m for value in row) for row in p]
     expected = sum(
         share * distance(one, [0] * len(one)) ** 2 for share, one in zip(shares, x, strict=True)
@@ -265,7 +265,7 @@ def test_1_only_u_and_the_reconstruction_get_a_gradient_and_it_is_that_of_consta
     u = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     mu = torch.randn(3, 2, dtype=torch.float64)
     weight = fuzzy.memberships(u, mu, 1.5)[:, 1] ** 1.5
-    dcss.centring_loss(u, mu[1], weight).backward()
+    centring.centring_loss(u, mu[1], weight).backward()
     close(u.grad, 2 * weight[:, None] * (u.detach() - mu[1]))
 
 
@@ -289,7 +289,7 @@ def test_3_is_stationary_for_the_objective_at_fixed_p(pair, m):
     log_p = fuzzy.log_memberships(u, mu, m)
     weights = torch.softmax(m * log_p, dim=0)  # each column is p^m up to a factor, which (3) has not
     leaf = fuzzy.weighted_means(u, log_p, m).requires_grad_()
-    value = sum(dcss.centring_loss(u, leaf[k], weights[:, k]) for k in range(len(mu)))
+    value = sum(centring.centring_loss(u, leaf[k], weights[:, k]) for k in range(len(mu)))
     value.backward()
     assert leaf.grad.abs().max().item() <= 1e-9 * (1 + u.abs().max().item())
 
@@ -315,7 +315,7 @@ def test_3_the_update_is_over_all_data_and_by_eq_2(double, tiny):
     torch.manual_seed(0)
     x = torch.rand(9, 5)
     network = autoencoder("mlp", (5,), 2)
-    model = dcss.Model(network, torch.randn(3, 2), 1.5)
+    model = fuzzy.Clusters(network, torch.randn(3, 2), 1.5)
     u, mu = network.encoder(x).detach(), model.centroids.clone()
     model.update(x)
     p = equation_2(u, mu, 1.5)
@@ -535,8 +535,8 @@ class Adam:
 class Replay:
     """Algorithm 1 sample by sample, from an autoencoder's weights, centroids and MNet's weights."""
 
-    def __init__(self, start, mu, head, config):
-        self.config, self.mu, self.k = config, mu.clone(), len(mu)
+    def __init__(self, start, mu, head, first, config):
+        self.first_config, self.config, self.mu, self.k = first, config, mu.clone(), len(mu)
         self.weights = {name: value.clone().requires_grad_() for name, value in start.items()}
         state = {name: value.clone() for name, value in head.state_dict().items()}
         self.head = {
@@ -594,11 +594,11 @@ class Replay:
             errors = [(x[i] - self.decode(us[i])).square().sum() for i in range(len(x))]
             spreads = [(us[i] - self.mu[k]).square().sum() for i in range(len(x))]
             reconstruction = sum(p[i][k] ** m * errors[i] for i in range(len(x)))
-            centring = sum(p[i][k] ** m * spreads[i] for i in range(len(x)))
-            loss = reconstruction + self.config.centring_weight * centring
+            spread = sum(p[i][k] ** m * spreads[i] for i in range(len(x)))
+            loss = reconstruction + self.first_config.centring_weight * spread
             self.adam.step(torch.autograd.grad(loss, self.adam.parameters))
             totals["reconstruction"] += reconstruction.item() / len(x) / self.k
-            totals["centring"] += centring.item() / len(x) / self.k
+            totals["centring"] += spread.item() / len(x) / self.k
         return totals
 
     def second(self, x, guided):
@@ -613,11 +613,11 @@ class Replay:
         shares = dict.fromkeys(("similar", "dissimilar"), 0)
         for i in range(n):
             for j in range(n):
-                agreement = inner(judge[i], judge[j])
+                agreement, share = inner(judge[i], judge[j]), (i != j) / (n * (n - 1))
                 if agreement >= self.config.similar:
-                    loss, shares["similar"] = loss + 1 - q[i] @ q[j], shares["similar"] + 1 / n**2
+                    loss, shares["similar"] = loss + 1 - q[i] @ q[j], shares["similar"] + share
                 if agreement <= self.config.dissimilar:
-                    loss, shares["dissimilar"] = loss + q[i] @ q[j], shares["dissimilar"] + 1 / n**2
+                    loss, shares["dissimilar"] = loss + q[i] @ q[j], shares["dissimilar"] + share
         parameters = self.encoder.parameters + self.mnet.parameters
         gradients = torch.autograd.grad(loss, parameters)
         self.encoder.step(gradients[: len(self.encoder.parameters)])
@@ -626,10 +626,11 @@ class Replay:
         alone = sum(
             all(inner(numbers[i], numbers[j]) < zeta for j in range(n) if j != i) for i in range(n)
         )
-        return {"pairs": loss.item() / n**2, "isolated": alone / n, **shares}
+        sure = sum(inner(row, row) for row in judge) / n
+        return {"pairs": loss.item() / n**2, "isolated": alone / n, "sureness": sure, **shares}
 
     def begin_first(self):
-        self.adam = Adam(list(self.weights.values()), self.config.learning_rate)
+        self.adam = Adam(list(self.weights.values()), self.first_config.learning_rate)
 
     def begin_second(self):
         names = [name for name in self.weights if name.startswith("encoder")]
@@ -637,15 +638,20 @@ class Replay:
         self.mnet = Adam(self.trained, self.config.mnet_learning_rate)
 
 
-PLAIN = dcss.Config(
+FIRST = centring.Config(
     start=pretraining.Config(embedding_size=2),
-    centring_epochs=3,
+    epochs=3,
     centroid_interval=2,
-    pairing_epochs=4,
+    batch_size=4,
+    learning_rate=0.01,
+)
+PLAIN = dcss.Config(
+    start=FIRST,
+    epochs=4,
     guided_epochs=2,
     batch_size=4,
     hidden_size=3,
-    learning_rate=0.01,
+    learning_rate=0.02,
     mnet_learning_rate=0.03,
     similar=0.6,
     dissimilar=0.4,
@@ -666,76 +672,136 @@ def prepared(seed=0):
     return x, start, torch.randn(K, 2), head
 
 
+def follow(first, second, start):
+    """Each phase's steps, the second from what the first leaves; None for a phase left out."""
+    x = prepared()[0]
+    if first is not None:
+        for step in centring.fit(x, K, first, start):
+            yield step, False
+        start = step.weights()
+    if second is not None:
+        for step in dcss.fit(x, K, second, start):
+            yield step, True
+
+
 @pytest.mark.parametrize(
-    "config",
+    ("first", "second"),
     [
-        PLAIN,
-        replace(PLAIN, centring_weight=0.0, fuzziness=1.7),
-        replace(PLAIN, centroid_interval=1, guided_epochs=1, fuzziness=1.3),
-        replace(PLAIN, phases="first", centring_epochs=4),
-        replace(PLAIN, phases="second"),
-        replace(PLAIN, phases="second", guided_epochs=9, similar=0.5, dissimilar=0.5),
+        (FIRST, PLAIN),
+        (replace(FIRST, centring_weight=0.0, fuzziness=1.7), replace(PLAIN, fuzziness=1.7)),
+        (
+            replace(FIRST, centroid_interval=1, fuzziness=1.3),
+            replace(PLAIN, guided_epochs=1, fuzziness=1.3),
+        ),
+        (replace(FIRST, epochs=4), None),
+        (None, PLAIN),
+        (None, replace(PLAIN, guided_epochs=9, similar=0.5, dissimilar=0.5)),
     ],
     ids=["plain", "no centring", "often", "DCSS_u", "X+MNet", "only p"],
 )
-def test_algorithm_1_step_by_step(double, tiny, monkeypatch, config):
+def test_algorithm_1_step_by_step(double, tiny, monkeypatch, first, second):
     x, start, mu, head = prepared()
     generator = torch.Generator().manual_seed(1)
-    orders = [torch.randperm(9, generator=generator) for _ in range(config.epochs)]
+    lengths = [one.epochs for one in (first, second) if one]
+    orders = [torch.randperm(9, generator=generator) for _ in range(sum(lengths))]
     waiting = iter(orders)
-    monkeypatch.setattr(dcss, "shuffled", lambda x, size: next(waiting).split(size))
-    monkeypatch.setattr(dcss, "kmeans", lambda z, k: (None, mu.clone()))
+    for page in (centring, dcss):
+        monkeypatch.setattr(page, "shuffled", lambda x, size: next(waiting).split(size))
+        monkeypatch.setattr(page, "kmeans", lambda z, k: (None, mu.clone()))
     monkeypatch.setattr(dcss, "mnet", lambda *sizes: copy.deepcopy(head))
-    replay = Replay(start, mu, head, config)
-    first = 0 if config.phases == "second" else config.centring_epochs
+    replay = Replay(start, mu, head, first or FIRST, second or PLAIN)
+    m = (second or first).fuzziness
     # Batch normalisation takes the biases before it out of the loss: Adam moves them by rounding alone.
     near = {"rtol": 1e-6, "atol": 1e-6}
-    steps = dcss.fit(x, K, config, start)
-    for epoch, (order, step) in enumerate(zip(orders, steps, strict=True), start=1):
-        if epoch == 1:
-            replay.begin_first()
-        if epoch == first + 1:
-            replay.begin_second()
+    for order, (step, paired) in zip(orders, follow(first, second, start), strict=True):
+        config = second if paired else first
+        if step.epoch == 1:
+            replay.begin_second() if paired else replay.begin_first()
         totals: dict[str, float] = {}
         batches = [order[:4], order[4:8], order[8:]]
-        for rows in batches if epoch <= first else batches[:2]:  # departure 6
-            guided = epoch - first <= config.guided_epochs
-            values = replay.first(x[rows]) if epoch <= first else replay.second(x[rows], guided)
+        guided = paired and step.epoch <= config.guided_epochs
+        for rows in batches[:2] if paired else batches:  # departure 9
+            values = replay.second(x[rows], guided) if paired else replay.first(x[rows])
             for name, value in values.items():
                 totals[name] = totals.get(name, 0.0) + value * len(rows)
-        seen = 9 if epoch <= first else 8
-        if epoch % config.centroid_interval == 0 if epoch <= first else guided:
+        if guided or (not paired and step.epoch % config.centroid_interval == 0):
             replay.move(x)
-        assert (step.epoch, step.epochs, step.phase) == (epoch, config.epochs, "clustering")
-        curves = {name: value.item() for name, value in step.curves.items()}
-        assert curves == pytest.approx({name: value / seen for name, value in totals.items()}, rel=1e-6)
-        model = step.modules["model"]
-        close(model.centroids, replay.mu, **near)
-        for name, value in model.autoencoder.state_dict().items():
-            close(value, replay.weights[name].detach(), **near)
+        assert (step.epochs, step.phase) == (config.epochs, "clustering")
         us = [replay.encode(one).detach() for one in x]
+        expected = {name: value / (8 if paired else 9) for name, value in totals.items()}
+        if not paired:
+            expected["separation"] = apart(us, replay.mu)
+        curves = {name: value.item() for name, value in step.curves.items()}
+        assert curves == pytest.approx(expected, rel=1e-6)
+        model = step.modules["model"]
+        clusters = model.clusters if paired else model
+        close(model.centroids, replay.mu, **near)
+        for name, value in clusters.autoencoder.state_dict().items():
+            close(value, replay.weights[name].detach(), **near)
         close(step.embed(x), torch.stack(us), **near)
-        if epoch <= first:
-            expected = exact(equation_2(us, replay.mu, config.fuzziness))
+        if paired:
+            assigned = torch.stack(replay.read(us, training=False)).detach()
+            close(step.views["q"](x), assigned, **near)
+            assert step.exemplars is None
+        else:
+            assigned = exact(equation_2(us, replay.mu, m))
             decoded = torch.stack([replay.decode(one) for one in replay.mu]).detach()
             close(step.exemplars(), decoded, **near)
-        else:
-            expected = torch.stack(replay.read(us, training=False)).detach()
-            close(step.views["q"](x), expected, **near)
-            assert step.exemplars is None
-        close(step.assign(x), expected, **near)
-        assert step.labels(x).tolist() == [largest(row) for row in expected]  # line 21
+            close(step.views["p"](x), assigned, **near)
+        close(step.assign(x), assigned, **near)
+        assert step.labels(x).tolist() == [largest(row) for row in assigned]  # line 21
+
+
+# --- our sign of a contraction --------------------------------------------------------------------
+
+
+def apart(us, mu):
+    """The least distance of two centres over the root mean square distance to the nearest one."""
+    least = min(distance(a, b) for i, a in enumerate(mu) for b in mu[:i])
+    return least / sqrt(sum(min(distance(u, c) for c in mu) ** 2 for u in us) / len(us))
+
+
+@quick
+@given(batches(least=2))
+def test_separation(pair):
+    u, mu = pair
+    assume(all(min(distance(a, b) for b in mu) > 1e-6 for a in u))
+    assert fuzzy.separation(u, mu).item() == pytest.approx(apart(u, mu), rel=1e-6)
+    close(fuzzy.separation(7 * u + 3, 7 * mu + 3), fuzzy.separation(u, mu), rtol=1e-6, atol=1e-9)
+
+
+def test_separation_of_points_that_are_centres_is_large_and_of_one_point_nothing():
+    mu = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    assert 1e3 < fuzzy.separation(mu, mu).item() < float("inf")
+    assert fuzzy.separation(mu[[0, 0]], mu[[0, 0]]).item() == 0
+
+
+# --- fuzzy c-means ----------------------------------------------------------------------------------
+
+
+def test_c_means_is_eq_3_on_an_embedding_that_stands_still(double, tiny, monkeypatch):
+    x, start, mu, _ = prepared()
+    monkeypatch.setattr(cmeans, "kmeans", lambda z, k: (None, mu.clone()))
+    replay = Replay(start, mu, prepared()[3], FIRST, PLAIN)
+    config = cmeans.Config(start=FIRST.start, updates=4)
+    for step in cmeans.fit(x, K, config, start):
+        replay.move(x)
+        us = [replay.encode(one).detach() for one in x]
+        close(step.modules["model"].centroids, replay.mu, rtol=1e-7)
+        close(step.assign(x), exact(equation_2(us, replay.mu, 1.5)), rtol=1e-6)
+        assert step.curves["separation"].item() == pytest.approx(apart(us, replay.mu), rel=1e-6)
+    assert (step.epoch, step.epochs) == (4, 4)
+    assert equal(start, step.modules["model"].autoencoder.state_dict())
 
 
 # --- what the phases may and may not move ---------------------------------------------------------
 
 
-def states(config, seed=0):
+def states(first, second=None, seed=0):
     """The model's state and curves after each epoch."""
-    x, start, *_ = prepared()
     torch.manual_seed(seed)
     found = []
-    for step in dcss.fit(x, K, config, start):
+    for step, _ in follow(first, second, prepared()[1]):
         state = {name: value.clone() for name, value in step.modules["model"].state_dict().items()}
         found.append(state | {name: value.clone() for name, value in step.curves.items()})
     return found
@@ -745,42 +811,36 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_dcss_u_is_the_first_phase_of_dcss(tiny):
-    both, first = states(PLAIN), states(replace(PLAIN, phases="first"))
-    assert len(both) == len(first) + PLAIN.pairing_epochs
-    assert all(equal(a, b) for a, b in zip(first, both[: len(first)], strict=True))
-
-
 def test_phase_2_trains_encoder_and_mnet_and_leaves_the_decoder(tiny):
-    *_, before = states(replace(PLAIN, phases="first"))
-    after = states(PLAIN)[PLAIN.centring_epochs :]
+    after = states(FIRST, PLAIN)
+    before, *paired = after[FIRST.epochs - 1 :]
     for name in before:
         if name.startswith("autoencoder"):
-            assert torch.equal(before[name], after[-1][name]) == ("decoder" in name)
-    heads = [{name: one[name] for name in one if name.startswith("mnet")} for one in after]
+            assert torch.equal(before[name], paired[-1][f"clusters.{name}"]) == ("decoder" in name)
+    heads = [{name: one[name] for name in one if name.startswith("mnet")} for one in paired]
     assert all(heads)
     assert not equal(heads[0], heads[-1])
 
 
 def test_the_centroids_move_at_their_interval_and_while_p_judges(tiny):
-    config = replace(PLAIN, centring_epochs=5, centroid_interval=2, pairing_epochs=4, guided_epochs=2)
-    centroids = [one["centroids"] for one in states(config)]
+    found = states(replace(FIRST, epochs=5, centroid_interval=2), PLAIN)
+    centroids = [one.get("centroids", one.get("clusters.centroids")) for one in found]
     moved = [not torch.equal(a, b) for a, b in pairwise(centroids)]
-    assert moved == [True, False, True, False, True, True, False, False]  # epochs 2 to 9
+    assert moved == [True, False, True, False, True, True, False, False]  # epochs 2 to 5, then 1 to 4
 
 
 def test_a_batch_of_one_is_left_out_of_phase_2_only(double, tiny, monkeypatch):
-    x, start, *_ = prepared()
+    _, start, *_ = prepared()
     sizes = []
-    for name in ("reconstruction_loss", "pairwise_loss"):
-        original = getattr(dcss, name)
+    for page, name in ((centring, "reconstruction_loss"), (dcss, "pairwise_loss")):
+        original = getattr(page, name)
 
         def noted(first, *others, original=original, name=name):
             sizes.append((name, len(first)))
             return original(first, *others)
 
-        monkeypatch.setattr(dcss, name, noted)
-    list(dcss.fit(x, K, replace(PLAIN, centring_epochs=1, pairing_epochs=1), start))
+        monkeypatch.setattr(page, name, noted)
+    list(follow(replace(FIRST, epochs=1), replace(PLAIN, epochs=1), start))
     assert (
         sizes
         == [("reconstruction_loss", b) for b in (4, 4, 4, 4, 4, 4, 1, 1, 1)] + [("pairwise_loss", 4)] * 2
@@ -793,8 +853,8 @@ def test_the_start_is_the_pretrained_autoencoder_and_its_k_means(tiny):
     for layer in of_kind([*network.encoder, *network.decoder], nn.Linear):
         nn.init.uniform_(layer.bias, 0.1, 1)
     start = {name: value.clone() for name, value in network.state_dict().items()}
-    config = replace(PLAIN, phases="first", centring_epochs=1, learning_rate=1e-30)
-    (step,) = dcss.fit(x, K, config, start)  # a step of 1e-30 changes none of these numbers
+    config = replace(FIRST, epochs=1, learning_rate=1e-30)
+    (step,) = centring.fit(x, K, config, start)  # a step of 1e-30 changes none of these numbers
     model = step.modules["model"]
     assert equal(start, model.autoencoder.state_dict())
     assert equal(start, step.modules["autoencoder"].state_dict())
@@ -811,57 +871,74 @@ def test_the_start_is_the_pretrained_autoencoder_and_its_k_means(tiny):
     [
         idec.Config(start=pretraining.Config(embedding_size=2, epochs=1), steps=4, batch_size=8),
         dkm.Config(start=pretraining.Config(embedding_size=2, epochs=1), epochs=2, batch_size=8),
-        replace(PLAIN, phases="first"),
     ],
-    ids=["IDEC+MNet", "DKM+MNet", "DCSS_u+MNet"],
+    ids=["IDEC+MNet", "DKM+MNet"],
 )
 def test_the_second_phase_goes_on_any_methods_autoencoder(tiny, other):
     x, start, *_ = prepared()
-    method = {idec.Config: idec, dkm.Config: dkm, dcss.Config: dcss}[type(other)]
+    method = {idec.Config: idec, dkm.Config: dkm}[type(other)]
     torch.manual_seed(0)
     *_, last = method.fit(x, K, other, start)
     weights = {name: v.clone() for name, v in last.modules["autoencoder"].state_dict().items()}
-    config = replace(PLAIN, phases="second", start=other)
+    config = replace(PLAIN, start=other)
     steps = []
     for step in dcss.fit(x, K, config, weights):
         steps.append(step)
-        assert set(step.curves) == {"pairs", "similar", "dissimilar", "isolated"}
+        assert set(step.curves) == {"pairs", "similar", "dissimilar", "isolated", "sureness"}
         assert all(torch.isfinite(value) for value in step.curves.values())
     assert [step.epoch for step in steps] == [1, 2, 3, 4]
     assert "autoencoder" not in steps[-1].modules
-    decoder = steps[-1].modules["model"].autoencoder.decoder.state_dict()
+    decoder = steps[-1].modules["model"].clusters.autoencoder.decoder.state_dict()
     assert all(torch.equal(value, weights[f"decoder.{name}"]) for name, value in decoder.items())
 
 
+def test_the_second_phase_has_the_centroids_of_the_first_and_else_those_of_k_means(tiny, monkeypatch):
+    x, start, mu, _ = prepared()
+    config = replace(PLAIN, epochs=1, guided_epochs=1)
+    monkeypatch.setattr(fuzzy.Clusters, "update", lambda self, x: None)
+    (step,) = dcss.fit(x, K, config, start | {"centroids": mu})
+    assert torch.equal(step.modules["model"].centroids, mu)
+    assert step.modules["model"].centroids is not mu
+    (step,) = dcss.fit(x, K, config, start)
+    assert not torch.equal(step.modules["model"].centroids, mu)
+
+
+@pytest.mark.parametrize("page", [centring, dcss])
 @pytest.mark.parametrize("start", [None, kmeans.Config(), pcx.Config()])
-def test_a_start_must_lead_to_an_autoencoder(start):
+def test_a_start_must_lead_to_an_autoencoder(page, start):
     with pytest.raises(InputError, match="`start` must be an autoencoder's pretraining"):
-        dcss.Config(start=start)
+        page.Config(start=start)
 
 
-def test_without_weights_there_is_nothing_to_start_from():
+def test_c_means_starts_from_an_autoencoder():
+    with pytest.raises(InputError, match="cmeans starts from an autoencoder"):
+        cmeans.Config(start=FIRST)
+
+
+@pytest.mark.parametrize(("page", "config"), [(centring, FIRST), (dcss, PLAIN)])
+def test_without_weights_there_is_nothing_to_start_from(page, config):
     with pytest.raises(InputError, match="none were given"):
-        next(dcss.fit(torch.rand(9, 5), K, PLAIN))
+        next(page.fit(torch.rand(9, 5), K, config))
 
 
 # --- the shortened method, and awkward data -------------------------------------------------------
 
 
 def run(x, k, config):
-    """The pretraining named by the config, then DCSS; its steps."""
-    *_, last = isolated(pretraining.fit(x, k, config.start), seed=0)
-    weights = last.modules["autoencoder"].state_dict()
-    return list(isolated(dcss.fit(x, k, config, weights), seed=0))
+    """The pretraining that the config begins with, then the phases; the steps of these."""
+    return [step for step in train(x, k, config, seed=0) if step.phase == "clustering"]
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv", "dcss-conv"])
 @pytest.mark.parametrize("phases", ["both", "first", "second"])
 def test_the_shortened_method_goes_through_every_phase(convolutional, network, phases):
-    config = dcss.Config(start=pretraining.Config(network=network), phases=phases).shortened()
+    ae = pretraining.Config(network=network)
+    first = centring.Config(start=ae)
+    config = first if phases == "first" else dcss.Config(start=first if phases == "both" else ae)
     x = fingerprint._data()
-    steps = run(x, fingerprint.CLUSTERS, config)
-    first, second = phases != "second", phases != "first"
-    assert ["centring" in step.curves for step in steps] == [True] * first + [False] * 2 * second
+    steps = run(x, fingerprint.CLUSTERS, config.shortened())
+    one, two = phases != "second", phases != "first"
+    assert ["centring" in step.curves for step in steps] == [True] * one + [False] * 2 * two
     for step in steps:
         assert all(torch.isfinite(value) for value in step.curves.values())
         p = step.assign(x)
@@ -885,8 +962,8 @@ def test_awkward_data_are_survived(tiny, kind):
             k = 2
         case "one apart":
             x = torch.cat([torch.zeros(8, 5), 1000 * torch.ones(1, 5)])
-    config = replace(PLAIN, start=pretraining.Config(embedding_size=2, epochs=2, batch_size=8))
-    for step in run(x, k, config):
+    ae = pretraining.Config(embedding_size=2, epochs=2, batch_size=8)
+    for step in run(x, k, replace(PLAIN, start=replace(FIRST, start=ae))):
         assert all(torch.isfinite(value) for value in step.curves.values())
         p = step.assign(x)
         assert p.shape == (9, k)
@@ -974,31 +1051,32 @@ def test_mnet_is_the_printed_one():
 
 
 def test_the_printed_settings():
-    config = dcss.Config()
-    assert (config.centring_weight, config.fuzziness) == (0.1, 1.5)
-    assert (config.centring_epochs, config.centroid_interval) == (200, 2)
-    assert (config.pairing_epochs, config.guided_epochs) == (20, 5)
+    first, config = centring.Config(), dcss.Config()
+    assert config.start == first
+    assert (first.centring_weight, first.fuzziness, config.fuzziness) == (0.1, 1.5, 1.5)
+    assert (first.epochs, first.centroid_interval) == (200, 2)
+    assert (config.epochs, config.guided_epochs) == (20, 5)
     assert (config.similar, config.dissimilar) == (0.8, 0.2)
-    assert (config.learning_rate, config.mnet_learning_rate) == (1e-5, 1e-3)
+    assert (first.learning_rate, config.learning_rate, config.mnet_learning_rate) == (1e-5, 1e-5, 1e-3)
     assert config.hidden_size == 128
-    assert [replace(config, phases=one).epochs for one in ("both", "first", "second")] == [220, 200, 20]
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("config", "change", "message"),
     [
-        ({"phases": "third"}, "unknown phases 'third'; choose one of: both, first, second"),
-        ({"fuzziness": 1.0}, "fuzziness must be greater than 1, got 1.0"),
-        ({"fuzziness": float("nan")}, "fuzziness"),
-        ({"fuzziness": float("inf")}, "fuzziness"),
-        ({"centring_weight": -0.1}, "centring_weight"),
-        ({"similar": 0.3, "dissimilar": 0.4}, "dissimilar must not exceed similar, got 0.4"),
-        ({"similar": 1.1}, "similar must"),
-        ({"dissimilar": -0.1}, "dissimilar must"),
-        ({"batch_size": 1}, "batch_size must be 2 or more, or there is no pair, got 1"),
-        ({"guided_epochs": 0}, "guided_epochs"),
+        (FIRST, {"fuzziness": 1.0}, "fuzziness must be greater than 1, got 1.0"),
+        (FIRST, {"fuzziness": float("nan")}, "fuzziness"),
+        (FIRST, {"fuzziness": float("inf")}, "fuzziness"),
+        (FIRST, {"centring_weight": -0.1}, "centring_weight"),
+        (PLAIN, {"fuzziness": 1.0}, "fuzziness must be greater than 1, got 1.0"),
+        (PLAIN, {"similar": 0.3, "dissimilar": 0.4}, "dissimilar must not exceed similar, got 0.4"),
+        (PLAIN, {"similar": 1.1}, "similar must"),
+        (PLAIN, {"dissimilar": -0.1}, "dissimilar must"),
+        (PLAIN, {"batch_size": 1}, "batch_size must be 2 or more, or there is no pair, got 1"),
+        (PLAIN, {"guided_epochs": 0}, "guided_epochs"),
+        (cmeans.Config(), {"fuzziness": 1.0}, "fuzziness must be greater than 1, got 1.0"),
     ],
 )
-def test_nonsense_is_refused(change, message):
+def test_nonsense_is_refused(config, change, message):
     with pytest.raises(InputError, match=message):
-        replace(PLAIN, **change)
+        replace(config, **change)

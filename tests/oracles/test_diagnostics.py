@@ -465,10 +465,13 @@ def test_a_product_at_a_threshold_counts():
 
 def test_pairs_are_those_of_training():
     q = torch.softmax(4 * torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), dim=1)
-    curves = dcss.measured(q, q, torch.tensor(0.0), dcss.Config())
+    curves = dcss.watched(q, q, dcss.Config())
     pairs = diagnostics.pairs(q, 0.8, 0.2)
-    assert pairs.similar / 1600 == pytest.approx(curves["similar"].item())
-    assert pairs.dissimilar / 1600 == pytest.approx(curves["dissimilar"].item())
+    own = q.square().sum(1)  # the curves leave out the pairs of a sample and itself
+    assert (pairs.similar - int((own >= 0.8).sum())) / 1560 == pytest.approx(curves["similar"].item())
+    expected = (pairs.dissimilar - int((own <= 0.2).sum())) / 1560
+    assert expected == pytest.approx(curves["dissimilar"].item())
+    assert curves["sureness"].item() == pytest.approx(own.mean().item())
     isolated = (diagnostics.neighbours(q, 0.8) == 0).float().mean()
     assert isolated.item() == pytest.approx(curves["isolated"].item())
     assert pairs.neither > 0

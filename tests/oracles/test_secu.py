@@ -643,7 +643,7 @@ def test_a_run_is_what_the_loops_give(double, monkeypatch, change):
         parts = [order[:4], order[4:]]  # 4, 4 and 1, of which the last is joined
         means = [0.0, 0.0]
         for number, rows in enumerate(parts):
-            views = [model(view) for view in (x[rows], x[rows].flip(3) ** 2)]
+            views = [model.embed(view) for view in (x[rows], x[rows].flip(3) ** 2)]
             pairs = [
                 loss_of(replay, one, views, rows, config)
                 for replay, one in zip(replays, frozen, strict=True)
@@ -700,8 +700,8 @@ def test_self_labelling_is_what_the_loops_give(double, monkeypatch):
         order, mean, share = torch.randperm(n).tolist(), 0.0, 0.0
         for rows in (order[:6], order[6:]):
             w = normalize(model.heads[0].centres)
-            weak = p_of(model(x[rows]).tolist(), w.tolist(), 0.05)
-            strong = model(x[rows].flip(3))
+            weak = p_of(model.embed(x[rows]).tolist(), w.tolist(), 0.05)
+            strong = model.embed(x[rows].flip(3))
             aims = [
                 fixed[i] if epoch == 0 else row.index(max(row)) if max(row) > 0.7 else None
                 for i, row in zip(rows, weak, strict=True)
@@ -949,8 +949,12 @@ def test_the_printed_settings():
         ({"network": "vgg"}, "unknown network 'vgg'; choose one of: resnet, mlp, conv"),
         ({"constraint": "none"}, "unknown constraint 'none'; choose one of: size, entropy"),
         ({"lower_ratio": 1.1}, "lower_ratio must be .*got 1.1"),
-        ({"upper_ratio": 0.9}, "upper_ratio must be at least 1, got 0.9"),
+        ({"upper_ratio": 0.9}, "upper_ratio must be at least 1 and finite, got 0.9"),
         ({"upper_ratio": float("nan")}, "upper_ratio must be"),
+        ({"upper_ratio": float("inf")}, "upper_ratio must be at least 1 and finite, got inf"),
+        ({"centre_rate": "1.2"}, "centre_rate must be positive, got '1.2'"),
+        ({"entropy_weight": True}, "entropy_weight must be positive, got True"),
+        ({"self_labelling_rate": 0.0}, "self_labelling_rate must be positive, got 0.0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"batch_size": 1}, "batch_size and self_labelling_batch must be at least 2"),
         ({"epochs": 11}, r"epochs must exceed 1 \+ warm_up, got 11"),

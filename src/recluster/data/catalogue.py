@@ -126,6 +126,14 @@ DATASETS: dict[str, Source] = {
         files=("cifar10-jpeg.tar.xz",),
         read=formats.jpeg_folders,
     ),
+    "cifar10-jpeg-test": Source(
+        description="the test part of cifar10-jpeg alone",
+        n=10_000,
+        shape=(3, 32, 32),
+        k=10,
+        files=("cifar10-jpeg.tar.xz",),
+        read=partial(formats.jpeg_folders, part="test"),
+    ),
     "cifar10": Source(
         description="CIFAR-10, training and test part",
         n=60_000,

@@ -68,20 +68,22 @@ def usps(*contents: bytes) -> tuple[Pixels, Labels]:
     return x.astype(np.float32), y.astype(np.int64)
 
 
-def jpeg_folders(content: bytes) -> tuple[Pixels, Labels]:
+def jpeg_folders(content: bytes, *, part: str = "") -> tuple[Pixels, Labels]:
     """An archive of JPEG images in folders `part/class/`, in its order: (n, c, h, w) and n labels.
 
-    The classes are numbered in the alphabetical order of their folders.
+    The classes are numbered in the alphabetical order of their folders. Without a part, all are taken.
     """
     from PIL import Image
 
     images, names = [], []
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for member in archive:
-            if (file := archive.extractfile(member)) is not None:
+            path = PurePosixPath(member.name)
+            file = archive.extractfile(member)
+            if file is not None and part in ("", path.parent.parent.name):
                 with Image.open(file) as image:
                     images.append(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
-                names.append(PurePosixPath(member.name).parent.name)
+                names.append(path.parent.name)
     pixels = np.divide(np.stack(images), np.float32(255), dtype=np.float32, order="C")
     return pixels, np.unique(names, return_inverse=True)[1].astype(np.int64)
 

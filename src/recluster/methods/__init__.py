@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recluster.methods import (
+    cmeans,
     dcn,
     dcss,
     dec,
@@ -20,7 +21,7 @@ from recluster.methods import (
     ulhe,
     vade,
 )
-from recluster.parts import acai, normed, pretraining
+from recluster.parts import acai, centring, normed, pretraining
 from recluster.spec import Config, Step
 
 
@@ -43,6 +44,7 @@ METHODS = {
     "ulhe-ae": _method(normed),
     # baselines
     "kmeans": _method(kmeans),
+    "cmeans": _method(cmeans),
     "shallow": _method(shallow),
     "dec": _method(dec),
     "idec": _method(idec),
@@ -53,6 +55,7 @@ METHODS = {
     "pcx": _method(pcx),
     "ulhe": _method(ulhe),
     "dynae": _method(dynae),
+    "dcss-u": _method(centring),
     "dcss": _method(dcss),
     "secu": _method(secu),
 }

@@ -22,7 +22,8 @@ Departures ("code" is that of the authors, idstcv/SeCu; the main paper itself is
    their rate multiplied by lambda, and the code's 0.1 is meant so.
 2. The representation's loss, with centres and labels as the epoch found them, the entropy constraint and
    the further heads of 2k, 3k, ... centres, each with labels of its own, are the code's.
-3. Duals never fall below zero (Section 2); in the code they do for gamma = 1.
+3. Duals never fall below zero (Section 2), whatever gamma. In the code they may for gamma = 1, and so
+   push samples out of a cluster above N/K; Table 2's row of gamma = 1 may be of that, ours is not.
 4. Theorem 1 asks for a constant rate of the centres. Its value 1 is for a gradient divided by the sum of
    1 - p, eq. (4), which ours is not: hence the code's 1.2.
 5. The encoder rests in the first epoch; its rate grows over `warm_up` epochs, then falls along a cosine
@@ -34,7 +35,9 @@ Departures ("code" is that of the authors, idstcv/SeCu; the main paper itself is
 9. Self-labelling is `parts.self_labelling`, with departures of its own: rate, strong view, weights.
 10. The encoder's gradient is cut to a length of 100, which only degenerate data reach (digits: 40):
     batch normalisation of equal images with different labels multiplies it without bound.
-11. Not here: the second stage on STL-10; LARS, predictor and third layer for ImageNet (Section 3.1).
+11. CIFAR-10 is all of its 60,000 images, as in the other papers here. Table 2's sizes add up to 50,000,
+    the training part (code); whether its scores are of that or of the test part is not printed.
+12. Not here: the second stage on STL-10; LARS, predictor and third layer for ImageNet (Section 3.1).
 """
 
 from __future__ import annotations
@@ -92,16 +95,20 @@ class Config(SelfLabelling):
     def __post_init__(self) -> None:
         one_of("network", self.network, ENCODERS)
         one_of("constraint", self.constraint, ["size", "entropy"])
-        shares = ("lower_ratio", "label_weight", "momentum", "weight_decay", "confidence")
-        fraction(self, *shares, "smallest_crop")
-        numbers = [name for name, value in vars(self).items() if type(value) in (int, float)]
-        positive(self, *(name for name in numbers if name not in shares))
+        fraction(self, "lower_ratio", "label_weight", "momentum", "weight_decay", "confidence")
+        fraction(self, "smallest_crop")
+        positive(self, "features", "embedding_size", "heads", "smallest_crop")
+        positive(self, "dual_rate", "entropy_weight", "learning_rate", "centre_rate")
+        positive(self, "representation_temperature", "centre_temperature")
+        positive(self, "epochs", "warm_up", "batch_size")
+        positive(self, "self_labelling_epochs", "self_labelling_warm_up", "self_labelling_batch")
+        positive(self, "self_labelling_rate")
         if self.start is not None:
             raise InputError(f"secu trains from random weights and takes no start, got {self.start!r}")
         if min(self.batch_size, self.self_labelling_batch) < 2:
             raise InputError("secu: batch_size and self_labelling_batch must be at least 2, not 1")
-        if self.upper_ratio is not None and not self.upper_ratio >= 1:
-            raise InputError(f"secu: upper_ratio must be at least 1, got {self.upper_ratio}")
+        if self.upper_ratio is not None and not 1 <= self.upper_ratio < inf:
+            raise InputError(f"secu: upper_ratio must be at least 1 and finite, got {self.upper_ratio}")
         if self.epochs <= 1 + self.warm_up:
             raise InputError(f"secu: epochs must exceed 1 + warm_up, got {self.epochs}; shorten both")
 
@@ -192,44 +199,35 @@ class Model(nn.Module):
         self.heads = nn.ModuleList(Head(len(x), k * h, config) for h in range(1, config.heads + 1))
         self.temperature = config.representation_temperature
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def clusterings(self) -> list[Head]:
+        """The heads, the one with k centres first."""
+        return cast(list[Head], list(self.heads))
+
+    def forward(self, first: Tensor, second: Tensor, share: Share) -> Tensor:
+        """Losses (2,) of representation and centres from two views (b, c, h, w), means over heads."""
+        views = self.embed(first), self.embed(second)  # each with batch statistics of its own
+        return torch.stack([head.losses(views, share) for head in self.clusterings]).mean(0)
+
+    def embed(self, x: Tensor) -> Tensor:
         """Embedding u (b, d)."""
         return normalize(self.encoder(x))
 
-    def losses(self, first: Tensor, second: Tensor, share: Share) -> Tensor:
-        """Losses (2,) of representation and centres from two views (b, c, h, w), means over heads."""
-        views = self.forward(first), self.forward(second)  # each with batch statistics of its own
-        return torch.stack([cast(Head, head).losses(views, share) for head in self.heads]).mean(0)
-
     def logits(self, x: Tensor) -> Tensor:
-        """Logits (b, k) of the first head, the one with k centres."""
-        centres: Tensor = normalize(self.get_parameter("heads.0.centres"))
-        return self.forward(x) @ centres.T / self.temperature
-
-
-class Objective(nn.Module):
-    """A model's losses as a module, which is what several ranks can call together."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, first: Tensor, second: Tensor, share: Share) -> Tensor:
-        """`Model.losses`."""
-        return self.model.losses(first, second, share)
+        """Logits (b, k) of the first head."""
+        return self.embed(x) @ normalize(self.clusterings[0].centres).T / self.temperature
 
 
 def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = None) -> Iterator[Step]:
     """Train on images x (n, c, h, w), yielding once an epoch; `start` is not used."""
     images_only(x)
     model = Model(x, k, config).to(x.device)
-    heads = cast(list[Head], list(model.heads))
     groups = [{"params": model.encoder.parameters()}, {"params": model.heads.parameters()}]
     # The rate is the centres', departure 4; the encoder's is set at every step.
     optimiser = SGD(groups, config.centre_rate, config.momentum, weight_decay=config.weight_decay)
-    means, together = Means(), ranks.together(Objective(model))
+    means, together = Means(), ranks.together(model)
     for epoch in resumable(range(config.epochs), model, optimiser):
-        for head in heads:
+        for head in model.clusterings:
             head.frozen.copy_(normalize(head.centres.detach()))
         batches = ranks.shares(shuffled(x, config.batch_size), least=2)  # for the batch statistics
         for number, share in enumerate(batches):
@@ -241,7 +239,7 @@ def fit(x: Tensor, k: int, config: Config, start: Mapping[str, Tensor] | None = 
             loss = share.weighted(representation + centres)
             descend(model.encoder, optimiser, loss, rate)  # departure 10
             means.add({"representation": representation, "centres": centres}, len(share.own))
-        counts = heads[0].counts
+        counts = model.clusterings[0].counts
         sizes = {"largest": counts.max(), "smallest": counts.min()}  # as in Table 2
         yield observed(model, epoch, config, means.take() | sizes)
     if config.self_labelling:
@@ -266,6 +264,6 @@ def observed(model: Model, epoch: int, config: Config, curves: Mapping[str, Tens
         epochs=config.epochs + config.self_labelling * config.self_labelling_epochs,
         curves=curves,
         modules={"model": model},
-        embed=lambda x: in_batches(model, x, model),
+        embed=lambda x: in_batches(model.embed, x, model),
         assign=lambda x: in_batches(lambda rows: model.logits(rows).softmax(1), x, model),
     )

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-from recluster.methods import dcss
 from recluster.papers.claim import Cell, Claim
 from recluster.papers.dcss_runs import (
     ALL,
@@ -21,7 +20,6 @@ from recluster.papers.dcss_runs import (
     stated,
     with_copy,
 )
-from recluster.spec import Config
 
 SEPARATION = (
     ("clusters in q have small distances within and large ones between", "silhouette_q", ">=", 0.5),
@@ -149,7 +147,7 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 def first_phases(values: Changes, data: Sequence[str]) -> Plans:
     """DCSS_u with changed settings."""
-    return swept(values, data, lambda rows: cast(dcss.Config, rows["DCSS_u"]))
+    return swept("DCSS_u", values, data)
 
 
 def long_first_phases(values: Changes, data: Sequence[str]) -> Plans:
@@ -160,22 +158,16 @@ def long_first_phases(values: Changes, data: Sequence[str]) -> Plans:
 
 
 def second_phases(values: Changes, data: Sequence[str]) -> Plans:
-    """The second phase with changed settings, after an unchanged first one that is done once."""
-    return swept(
-        values,
-        data,
-        lambda rows: replace(cast(dcss.Config, rows["DCSS"]), start=rows["DCSS_u"], phases="second"),
-    )
+    """DCSS with a second phase of changed settings, after the one first phase."""
+    return swept("DCSS", values, data)
 
 
-def swept(
-    values: Changes, data: Sequence[str], base: Callable[[Mapping[str, Config]], dcss.Config]
-) -> Plans:
-    """Scale to data set to row to the base, of that scale and data set, with the row's changes."""
+def swept(method: str, values: Changes, data: Sequence[str]) -> Plans:
+    """Scale to data set to row to the method, of that scale and data set, with the row's changes."""
     named = DATA | {"paper": with_copy(data)}
     return {
         scale: {
-            name: {row: replace(base(runs(scale, name)), **to) for row, to in values.items()}
+            name: {row: replace(runs(scale, name)[method], **to) for row, to in values.items()}
             for name in names
         }
         for scale, names in named.items()
@@ -198,11 +190,6 @@ def sensitivity(
     plan = phases(values, data)
     return Claim(cells=cells, plan=plan, needs=NEEDS, drawing="sensitivity", **heading)
 
-
-AFRESH = (
-    "Ours start from DCSS_u's autoencoder and find the centres by k-means again, so that the first "
-    "phase is done once."
-)
 
 FIGURE_9A = sensitivity(
     first_phases,
@@ -244,7 +231,7 @@ FIGURE_9D = sensitivity(
     id="dcss.figure9d",
     title="How long the memberships judge the pairs",
     where="Figure 9(d), Section 4.10",
-    note=f"The text says that 1 and 20 epochs do not do, and a moderate number does. {AFRESH}",
+    note="The text says that 1 and 20 epochs do not do, and a moderate number does.",
 )
 
 FIGURE_10A = checked(
@@ -261,8 +248,8 @@ FIGURE_10A = checked(
     drawing="participation",
     note=(
         "At zeta = 0.8, where the paper draws several; ours are means over the batches of the first "
-        "and of the last epoch. A few: less than half. Which data sets are drawn is not in our copy. "
-        "The bounds are our reading of the words."
+        "and of the last epoch, without the pairs of a sample and itself. A few: less than half. Which "
+        "data sets are drawn is not in our copy. The bounds are our reading of the words."
     ),
 )
 
@@ -279,7 +266,7 @@ FIGURE_10B = sensitivity(
     note=(
         "Gamma is 1 - zeta. Data sets and values are not in our copy: MNIST and steps of 0.1 are ours. "
         "The text calls DCSS less sensitive for zeta from 0.5 to 0.9, much of which its own theory "
-        f"excludes (S4). {AFRESH}"
+        "excludes (S4)."
     ),
 )
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from recluster.methods import dcss
 from recluster.papers.claim import Bound, Cell, Claim
 from recluster.papers.suite import AE, methods
-from recluster.spec import SCALES, Config
+from recluster.spec import Config
 
 Plans = dict[str, dict[str, dict[str, Config]]]
 
@@ -31,7 +32,8 @@ NEEDS = {
 }
 
 
-def runs(scale: str, dataset: str = "") -> dict[str, Config]:
+@cache
+def runs(scale: str, dataset: str = "") -> Mapping[str, Config]:
     """The suite's methods, at paper scale with the networks of Section 5 for the data set.
 
     DCSS and its baseline have the network of Figure 12 on grey images; on features and on coloured
@@ -46,11 +48,8 @@ def runs(scale: str, dataset: str = "") -> dict[str, Config]:
             row: replace(config, hidden_size=width) if isinstance(config, dcss.Config) else config
             for row, config in suite.items()
         }
-    suite, network = methods(scale), replace(AE[scale], network="dcss-conv")
-    return suite | {row: replace(suite[row], start=network) for row in OWN}
-
-
-RUNS = {scale: runs(scale) for scale in SCALES}
+    own = methods(scale, replace(AE[scale], network="dcss-conv"))
+    return methods(scale) | {row: own[row] for row in OWN}
 
 
 def plan(rows: Mapping[str, str], paper: Iterable[str] = GREY) -> Plans:
@@ -58,17 +57,19 @@ def plan(rows: Mapping[str, str], paper: Iterable[str] = GREY) -> Plans:
 
     Where these have features of CIFAR-10, our copy's are run too.
     """
-    named = {scale: names if scale != "paper" else with_copy(paper) for scale, names in DATA.items()}
-    return {
-        scale: {name: {row: runs(scale, name)[method] for row, method in rows.items()} for name in names}
-        for scale, names in named.items()
-    }
+    plans: Plans = {}
+    for scale, names in (DATA | {"paper": with_copy(paper)}).items():
+        suites = {name: runs(scale, name) for name in names}
+        plans[scale] = {
+            name: {row: suite[method] for row, method in rows.items()} for name, suite in suites.items()
+        }
+    return plans
 
 
 def with_copy(names: Iterable[str]) -> tuple[str, ...]:
-    """The data sets, and after features of CIFAR-10 the same ones of our copy."""
+    """The data sets, and after CIFAR-10, or features of it, the same of our copy."""
     pairs = (
-        (name, name.replace("cifar10", COPY)) if name.startswith("cifar10-") else (name,)
+        (name, name.replace("cifar10", COPY)) if name.partition("-")[0] == "cifar10" else (name,)
         for name in names
     )
     return tuple(name for pair in pairs for name in pair)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from recluster.methods import dcn, dcss, dec, dkm, dynae, idec, kmeans, pcx, secu, shallow, ulhe, vade
-from recluster.parts import normed, pretraining
+from recluster.parts import centring, normed, pretraining
 from recluster.spec import Config
 
 Settings = Mapping[str, Mapping[str, Any]]
@@ -51,7 +51,8 @@ SHORTER: Mapping[str, Settings] = {
         "DC*": {"steps": 28},
         "DynAE": {"steps": 28},
         "ULHE-DC": {"epochs": 6},
-        "DCSS": {"centring_epochs": 2, "pairing_epochs": 6, "learning_rate": 1e-4, "batch_size": 128},
+        "DCSS_u": {"epochs": 2, "learning_rate": 1e-4, "batch_size": 128},
+        "DCSS": {"epochs": 6, "batch_size": 128},
         "SeCu": {"network": "conv", "features": 32, "heads": 2, "epochs": 3, "warm_up": 1},
     },
     "laptop": {
@@ -64,7 +65,7 @@ SHORTER: Mapping[str, Settings] = {
         "DC*": {"steps": 2000},
         "DynAE": {"steps": 4000},
         "ULHE-DC": {"epochs": 60},  # printed: 300
-        "DCSS": {"centring_epochs": 6, "learning_rate": 1e-4},  # printed: 200 at 1e-5
+        "DCSS_u": {"epochs": 6, "learning_rate": 1e-4},  # printed: 200 at 1e-5; DCSS is as printed
         "SeCu": {"network": "conv", "features": 256, "heads": 3, "epochs": 16, "warm_up": 2},
     },
     "paper": {"DC*": {"steps": 10_000}},  # not printed: about where DynAE and IDEC* stop
@@ -86,9 +87,10 @@ def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Confi
 
     dec_, idec_ = dec.Config(start=ae, **of("DEC")), idec.Config(start=ae, **of("IDEC"))
     dcn_, dkm_ = dcn.Config(start=ae, **of("DCN")), dkm.Config(start=ae, **of("DKM"))
+    dcss_u = centring.Config(start=ae, **of("DCSS_u"))
 
     def with_mnet(config: Config) -> dcss.Config:
-        return dcss.Config(start=config, phases="second", **of("DCSS"))
+        return dcss.Config(start=config, **of("DCSS"))
 
     return {
         "k-means": kmeans.Config(),
@@ -113,8 +115,8 @@ def methods(scale: str, ae: pretraining.Config | None = None) -> dict[str, Confi
         "PC-X": pcx.Config(**of("PC-X")),
         "norm AE + k-means": kmeans.Config(start=NORMED[scale]),
         "ULHE-DC": ulhe.Config(start=NORMED[scale], **of("ULHE-DC")),
-        "DCSS_u": dcss.Config(start=ae, phases="first", **of("DCSS")),
-        "DCSS": dcss.Config(start=ae, **of("DCSS")),
+        "DCSS_u": dcss_u,
+        "DCSS": with_mnet(dcss_u),
         "AE+MNet": with_mnet(ae),
         "DEC+MNet": with_mnet(dec_),
         "IDEC+MNet": with_mnet(idec_),

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 IMAGE = 4  # axes of a batch of images: sample, channel, row, column
 
@@ -28,7 +28,14 @@ def moved(x: Tensor, angles: Tensor, shifts: Tensor) -> Tensor:
     radians = torch.deg2rad(angles)
     cosine, sine = radians.cos(), radians.sin()
     # The grid's coordinates run from -1 to 1 along both sides, so that turning must know their ratio.
-    down, right = (2 * shifts).unbind(1)
-    rows = [cosine, -sine * height / width, right, sine * width / height, cosine, down]
-    places = affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(x.shape), align_corners=False)
+    along_row = torch.stack([cosine, sine * width / height], dim=1)[..., None] * centres(width, x)
+    along_column = torch.stack([-sine * height / width, cosine], dim=1)[..., None] * centres(height, x)
+    along_column = along_column + 2 * shifts.flip(1)[..., None]
+    places = along_row[:, :, None] + along_column[..., None]  # (n, 2, h, w): right and down
+    places = places.permute(0, 2, 3, 1)
     return grid_sample(x, places, padding_mode="border", align_corners=False)
+
+
+def centres(side: int, x: Tensor) -> Tensor:
+    """Where the centres of `side` pixels lie between -1 and 1, as (side,) beside x."""
+    return torch.arange(1 - side, side, 2, device=x.device, dtype=x.dtype) / side

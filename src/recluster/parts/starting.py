@@ -11,6 +11,7 @@ from recluster.parts import acai, normed, pretraining
 from recluster.spec import Config, InputError
 
 Start = acai.Config | normed.Config | pretraining.Config
+CENTROIDS = "centroids"  # by this name a run hands on its clusters' centres (k, d) with the weights
 
 
 def pretrained(config: Config, x: Tensor, weights: Mapping[str, Tensor] | None) -> Autoencoder:
@@ -23,7 +24,7 @@ def pretrained(config: Config, x: Tensor, weights: Mapping[str, Tensor] | None) 
     if not isinstance(start, Start) or weights is None:
         raise InputError(f"{config.method} starts from an autoencoder's weights, and none were given")
     network = start.autoencoder(tuple(x.shape[1:]))
-    network.load_state_dict(weights)
+    network.load_state_dict({name: value for name, value in weights.items() if name != CENTROIDS})
     return network.to(x.device)
 
 

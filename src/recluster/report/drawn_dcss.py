@@ -14,8 +14,11 @@ from matplotlib.figure import Figure
 from recluster.diagnostics import residual_histogram
 from recluster.methods import dcss
 from recluster.papers import find
+from recluster.papers.dcss_causes import APART
+from recluster.parts import centring
 from recluster.report.band import band, scored_band
-from recluster.report.measures import objective, start_of
+from recluster.report.measures_dcss import objective
+from recluster.report.readings import start_of
 from recluster.store import Record, Store
 
 Found = Mapping[tuple[str, str], Sequence[Record]]
@@ -76,19 +79,39 @@ def isolation(found: Found, store: Store) -> Figure:
 
 
 def both_phases(found: Found, store: Store) -> Figure:
-    """ACC over the epochs of both phases; printed, what Table 1 has after each of them."""
+    """ACC over the epochs of both phases, and of p before q; printed, what Table 1 has after each."""
     figure, axes = panels(len(found))
     for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        config = records[0].run["config"]
-        scored_band(panel, [record.scored for record in records], "acc", "ours")
-        ends = {"DCSS_u": config["centring_epochs"], "DCSS": records[0].scored["epoch"][-1]}
-        for row, epoch in ends.items():
+        starts = [one for record in records if (one := start_of(record, store))]
+        first = starts[0].scored["epoch"][-1] if starts else 0
+        last = first + records[0].scored["epoch"][-1]
+        for some, label, begin in ((starts, "p, phase 1", 0), (records, "q, phase 2", first)):
+            if some:
+                shown = [
+                    {**one.scored, "epoch": [begin + e for e in one.scored["epoch"]]} for one in some
+                ]
+                scored_band(panel, shown, "acc", label)
+        for row, epoch in {"DCSS_u": first, "DCSS": last}.items():
             value = printed("dcss.table1", row, dataset, "acc")
             if value is not None:
                 panel.plot(epoch, value / 100, ls="", label=f"{row}, printed", **PRINTED)
-        panel.axvline(config["centring_epochs"] + 0.5, **MARK)
+        panel.axvline(first + 0.5, **MARK)
         panel.set(title=dataset, xlabel="epoch", ylabel="ACC", ylim=(0, 1.02))
         panel.legend(loc="lower right")
+    return figure
+
+
+def contraction(found: Found, store: Store) -> Figure:
+    """How far apart the centres lie, update by update or epoch by epoch; the dashed line is our rule."""
+    rows = list(dict.fromkeys(row for row, _ in found))
+    figure, axes = panels(len(rows))
+    for (row, dataset), records in found.items():
+        panel = axes[rows.index(row)]
+        band(panel, [record.curves["separation"] for record in records], dataset)
+        panel.axhline(APART, **MARK)
+        panel.set(title=row, xlabel="epoch, or update", ylim=(0, None))
+    axes[0].set_ylabel("least distance of centres / radius")
+    axes[-1].legend()
     return figure
 
 
@@ -107,7 +130,7 @@ def vectors(found: Found, store: Store) -> Figure:
         layout="constrained",
     )
     for panels, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         for value, row in zip(*np.unique(arrays["sample_classes"], return_index=True), strict=True):
             q = arrays["sample_q"][row]
             panels[value].bar(range(len(q)), q)
@@ -120,7 +143,7 @@ def residuals(found: Found, store: Store) -> Figure:
     """Figure 8: histogram of the l1 distances of q from its one-hot vector, a panel a data set."""
     figure, axes = panels(len(found))
     for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        counts, edges = residual_histogram(store.arrays(records[0])["sample_q"], bins=40)
+        counts, edges = residual_histogram(store.precise(records[0])["sample_q"], bins=40)
         panel.stairs(counts, edges, fill=True)
         panel.set(title=dataset, xlabel="h, distance from one-hot", yscale="log")
     axes[0].set_ylabel("samples")
@@ -178,9 +201,9 @@ def sensitivity(found: Found, store: Store) -> Figure:
                 row.split()[-1]: records for (row, name), records in found.items() if name == dataset
             }
             _line(panel, {values.index(value): ours[value] for value in ours}, score, dataset, number)
-            first = next(iter(ours.values()))[0].run["config"]["phases"] == "first"
+            first = next(iter(ours.values()))[0].run["method"] == centring.Config.method
             value = printed("dcss.table1", "DCSS_u" if first else "DCSS", dataset, score)
-            usual = f"{CHOSEN[setting](dcss.Config()):g}"
+            usual = f"{CHOSEN[setting]:g}"
             if value is not None and usual in values:
                 style = PRINTED | {"color": f"C{number}", "label": f"{dataset}, printed"}
                 panel.plot(values.index(usual), value / 100, ls="", **style)
@@ -221,12 +244,12 @@ def imbalance(found: Found, store: Store) -> Figure:
     return figure
 
 
-CHOSEN: dict[str, Callable[[dcss.Config], float]] = {
-    "alpha": lambda config: config.centring_weight,
-    "m": lambda config: config.fuzziness,
-    "T1": lambda config: config.centroid_interval,
-    "T2": lambda config: config.guided_epochs,
-    "zeta": lambda config: config.similar,
+CHOSEN: dict[str, float] = {
+    "alpha": centring.Config.centring_weight,
+    "m": centring.Config.fuzziness,
+    "T1": centring.Config.centroid_interval,
+    "T2": dcss.Config.guided_epochs,
+    "zeta": dcss.Config.similar,
 }
 
 
@@ -256,6 +279,7 @@ DRAWERS: dict[str, Callable[[Found, Store], Figure]] = {
     ),
     "isolation": isolation,
     "both phases": both_phases,
+    "contraction": contraction,
     "vectors": vectors,
     "residuals": residuals,
     "mnet": mnet,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from recluster.methods import dcss
 from recluster.report.drawn_dcss import Found, panels
-from recluster.report.measures import counterexamples
+from recluster.report.measures_dcss import counterexamples
 from recluster.store import Array, Store
 
 DRAWN = 400
@@ -69,7 +69,7 @@ def _appendix(
     config = dcss.Config()
     views = {"random q": np.random.default_rng(0).dirichlet([0.4] * 3, COUNTED)}
     for (_, dataset), records in found.items():
-        views[dataset] = store.arrays(records[0])["sample_q"][:COUNTED].astype(np.float64)
+        views[dataset] = store.precise(records[0])["sample_q"][:COUNTED]
     figure, axes = panels(len(views), (2.9, 3.1))
     for panel, (title, q) in zip(axes, views.items(), strict=True):
         count = counterexamples(q, config.similar, config.dissimilar)[theorem]

@@ -19,7 +19,8 @@ from matplotlib.patches import Rectangle
 from recluster.papers.claim import Claim
 from recluster.papers.dynae import TABLE_2, TABLE_4, TABLE_5
 from recluster.papers.dynae_figures import BEST_ACC, REACHES
-from recluster.report.measured_dynae import batches, central_classes, dynamic_loss, updates
+from recluster.report.maps import principal
+from recluster.report.measures_dynae import batches, central_classes, dynamic_loss, updates
 from recluster.store import Array, Record, Store
 
 Found = Mapping[tuple[str, str], list[Record]]
@@ -65,7 +66,7 @@ def outputs(found: Found, store: Store) -> Figure:
     width = max(records[0].data["k"] for records in found.values())
     figure, axes = _panels(len(found), width, (0.66, 0.98))
     for panels, ((_, dataset), records) in zip(axes, found.items(), strict=True):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
         for cluster, panel in enumerate(panels):
             panel.axis("off")
@@ -176,14 +177,13 @@ def components(found: Found, store: Store) -> Figure:
     """Figure 17: the first two principal components of the embedding, in the classes' colours."""
     figure, axes = _panels(1, len(found), (3.3, 3.1))
     for panel, ((_, dataset), records) in zip(axes[0], found.items(), strict=True):
-        arrays = store.arrays(records[0])
-        classes, z = arrays["sample_classes"], arrays["sample_embedding"].astype(np.float64)
-        left, values, _ = np.linalg.svd(z - z.mean(0), full_matrices=False)
+        arrays = store.precise(records[0])
+        classes = arrays["sample_classes"]
+        places, share = principal(arrays["sample_embedding"])
         palette = sns.color_palette("tab10", records[0].data["k"])
         for value in np.unique(classes):
-            across, up = (left * values)[classes == value, :2].T
+            across, up = places[classes == value].T
             panel.scatter(across, up, s=4, linewidths=0, color=palette[value], label=str(value))
-        share = np.square(values[:2]).sum() / np.square(values).sum()
         panel.set(title=f"{dataset}: {share:.0%} of the variance", xticks=[], yticks=[])
         sns.despine(ax=panel, left=True, bottom=True)
     figure.legend(
@@ -202,7 +202,7 @@ def central(found: Found, store: Store) -> Figure:
     height = max(records[0].data["k"] for records in found.values())
     figure, axes = _panels(1, len(found), (3.6, 0.6 + 0.3 * height))
     for panel, ((_, dataset), records) in zip(axes[0], found.items(), strict=True):
-        arrays, k = store.arrays(records[0]), records[0].data["k"]
+        arrays, k = store.precise(records[0]), records[0].data["k"]
         palette = sns.color_palette("tab10", k)
         for cluster, classes in central_classes(arrays).items():
             image = _gray(arrays["exemplars"][cluster])

@@ -21,7 +21,8 @@ PRINTED: Any = {"color": "0.45", "lw": 1.1, "ls": ":"}
 def sizes(found: Found, store: Store) -> Figure:
     """Largest and smallest cluster over the epochs, in units of the mean size, and the lower bound."""
     figure, axes = _panels(len(found), (3.4, 2.8))
-    for panel, ((row, dataset), records) in zip(axes, found.items(), strict=True):
+    for panel, ((_, dataset), records) in zip(axes, found.items(), strict=True):
+        ratio = records[0].run["config"]["lower_ratio"]
         mean = records[0].data["shape"][0] / records[0].data["k"]
         for name in ("largest", "smallest"):
             curves = np.array([record.curves[name] for record in records]) / mean
@@ -30,8 +31,8 @@ def sizes(found: Found, store: Store) -> Figure:
             panel.fill_between(
                 epochs, curves.min(0), curves.max(0), color=line.get_color(), alpha=0.2, lw=0
             )
-        panel.axhline(records[0].run["config"]["lower_ratio"], label="lower bound", **PRINTED)
-        panel.set(title=f"{dataset}, {row.partition(':')[0]}", xlabel="epoch", ylim=(0, None))
+        panel.axhline(ratio, label="lower bound", **PRINTED)
+        panel.set(title=f"{dataset}, γ = {ratio:g}", xlabel="epoch", ylim=(0, None))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("size / mean size")
     axes[-1].legend()

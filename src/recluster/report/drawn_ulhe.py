@@ -136,7 +136,7 @@ def cosines(found: Found, store: Store) -> Figure:
     """Figure 3: cosines between the embeddings of the sample, sorted by class."""
     figure, axes = _panels(1, len(found), (3.6 * len(found) + 0.6, 3.7))
     for panel, ((row, dataset), records) in zip(axes.flat, _before_first(found), strict=True):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         z = arrays["sample_embedding"][arrays["sample_classes"].argsort(kind="stable")]
         u = z / np.linalg.norm(z, axis=1, keepdims=True).clip(1e-12)
         image = panel.imshow(u @ u.T, cmap="RdBu_r", vmin=-1, vmax=1)

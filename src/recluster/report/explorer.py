@@ -20,11 +20,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
-from sklearn.manifold import TSNE
 
 from recluster.data import load_dataset
 from recluster.papers.claim import Claim
 from recluster.report.figure import STYLE, first_records, scatter
+from recluster.report.maps import tsne
 from recluster.spec import InputError
 from recluster.store import Array, Record, Store
 
@@ -75,7 +75,7 @@ class Explorer:
     @cached_property
     def maps(self) -> list[Mapped]:
         """Every run whose record keeps an embedding, on its map."""
-        every = [(row, record, self._store.arrays(record)) for row, record in self._runs]
+        every = [(row, record, self._store.precise(record)) for row, record in self._runs]
         return [mapped(row, one, arrays) for row, one, arrays in every if "sample_embedding" in arrays]
 
     def _repr_javascript_(self) -> str:
@@ -113,8 +113,7 @@ def mapped(name: str, record: Record, arrays: Mapping[str, Array]) -> Mapped:
     """A run on its map, by t-SNE of every fourth of the samples that its record keeps."""
     chosen = slice(None, None, EVERY)
     rows = arrays["sample"][chosen]
-    placing = TSNE(init="pca", perplexity=30, max_iter=STEPS, random_state=0)
-    points = placing.fit_transform(arrays["sample_embedding"][chosen])
+    points = tsne(arrays["sample_embedding"][chosen], STEPS)
     low, high = points.min(0), points.max(0)
     return Mapped(
         name=name,
@@ -163,7 +162,7 @@ def as_object(one: Mapped) -> dict[str, Any]:
         "epochs": record.scored["epoch"],
         "scores": {name: _short(record.scored[name]) for name in SCORES},
         "losses": {
-            name: {"first": _first(record, curve, last), "values": _short(curve)}
+            name: {"first": int(last) - len(curve) + 1, "values": _short(curve)}
             for name, curve in record.curves.items()
         },
     }
@@ -174,12 +173,6 @@ def matching(classes: Array, labels: Array) -> dict[int, int]:
     table = np.zeros((int(labels.max()) + 1, int(classes.max()) + 1), int)
     np.add.at(table, (labels, classes), 1)
     return {int(a): int(b) for a, b in zip(*linear_sum_assignment(table, maximize=True), strict=True)}
-
-
-def _first(record: Record, curve: list[float], last: float) -> int:
-    """The epoch of a curve's first value: 1, but for those of DCSS's second phase."""
-    begins = len(curve) == record.run["config"].get("centring_epochs")
-    return 1 if begins else int(last) - len(curve) + 1
 
 
 def _short(values: list[float]) -> list[float]:

@@ -7,7 +7,6 @@ if there is no record to draw.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,7 +14,6 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
 
 from recluster.papers.claim import Claim
 from recluster.report import (
@@ -29,7 +27,8 @@ from recluster.report import (
     starts,
 )
 from recluster.report.band import band, scored_band
-from recluster.report.measured_pcx import fits
+from recluster.report.maps import tsne
+from recluster.report.measures_pcx import fits
 from recluster.report.verdict import records_of
 from recluster.store import Array, Record, Store
 
@@ -75,23 +74,9 @@ def first_records(claim: Claim, scale: str, store: Store) -> Found:
     return found
 
 
-@cache
-def _tsne(content: bytes, width: int) -> Array:
-    points = np.frombuffer(content, np.float32).reshape(-1, width)
-    method = TSNE(init="pca", perplexity=30, max_iter=TSNE_STEPS, random_state=0)
-    placed: Array = method.fit_transform(points)
-    return placed
-
-
-def tsne(points: Array) -> Array:
-    """Two dimensions for points (n, d): t-SNE from a fixed start."""
-    points = np.ascontiguousarray(points, np.float32)
-    return _tsne(points.tobytes(), points.shape[1])
-
-
 def tsne_map(axes: Axes, points: Array, classes: Array) -> None:
     """t-SNE of every other of the samples (n, d), in the colours of their true classes (n,)."""
-    scatter(axes, tsne(points[::EVERY]), classes[::EVERY])
+    scatter(axes, tsne(points[::EVERY], TSNE_STEPS), classes[::EVERY])
 
 
 def scatter(axes: Axes, points: Array, classes: Array) -> None:
@@ -121,7 +106,7 @@ def exemplars(found: Found, store: Store) -> Figure:
     """Figure 2 of PC-X: t-SNE above, decoded centroids below; a column a method and data set."""
     figure, axes = _columns(len(found), 2, (2.9, 4.6), (1, 0.42))
     for column, ((row, dataset), records) in enumerate(_by_dataset(found)):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         tsne_map(axes[0, column], arrays["sample_embedding"], arrays["sample_classes"])
         axes[0, column].set_title(f"{row}, {dataset}")
         tiles(axes[1, column], arrays["exemplars"])
@@ -179,7 +164,7 @@ def fusion(found: Found, store: Store) -> Figure:
     """Figure 6 of PC-X: t-SNE before and after the fusion layer."""
     figure, axes = _columns(2 * len(found), 1, (2.6, 2.9))
     for column, ((_, dataset), records) in enumerate(found.items()):
-        arrays = store.arrays(records[0])
+        arrays = store.precise(records[0])
         for offset, name in enumerate(("embedding", "fused")):
             panel = axes[0, 2 * column + offset]
             tsne_map(panel, arrays[f"sample_{name}"], arrays["sample_classes"])
@@ -216,7 +201,7 @@ def embeddings(found: Found, store: Store) -> Figure:
     for panel in axes.flat:
         panel.axis("off")
     for (row, dataset), records in found.items():
-        panel, arrays = axes[datasets.index(dataset), rows.index(row)], store.arrays(records[0])
+        panel, arrays = axes[datasets.index(dataset), rows.index(row)], store.precise(records[0])
         tsne_map(panel, arrays["sample_embedding"], arrays["sample_classes"])
         panel.set_title(f"{row}, {dataset}")
     return figure
@@ -238,7 +223,7 @@ def phases(found: Found, store: Store) -> Figure:
     for title, dataset, array in views:
         panel = axes[titles.index(title), datasets.index(dataset)]
         row = title.rpartition(",")[0]
-        arrays = store.arrays(found[row, dataset][0])
+        arrays = store.precise(found[row, dataset][0])
         tsne_map(panel, arrays[array], arrays["sample_classes"])
         panel.set_title(f"{title}, {dataset}")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, title="class")

@@ -67,7 +67,7 @@ def by_seed(config: Config, dataset: str, scale: str, store: Store) -> dict[int,
 
 
 def _gain(row: str, dataset: str, start: str, pairs: list[tuple[Record, Record]], store: Store) -> Gain:
-    labels = [[store.arrays(record)["labels"].astype(np.int64) for record in pair] for pair in pairs]
+    labels = [[store.precise(record)["labels"].astype(np.int64) for record in pair] for pair in pairs]
     return Gain(
         row=row,
         dataset=dataset,

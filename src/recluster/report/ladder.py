@@ -19,8 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recluster.papers.claim import Cell, Claim
-from recluster.report.curves import Unmeasured
 from recluster.report.measures import measure
+from recluster.report.readings import Unmeasured
 from recluster.report.table import SMALLER, state_class
 from recluster.report.verdict import records_of
 from recluster.spec import SCALES

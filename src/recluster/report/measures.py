@@ -7,31 +7,31 @@ from functools import partial
 from math import prod
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
 from recluster.diagnostics import OTHERS
-from recluster.report import measured_dynae, measured_pcx, separable
-from recluster.report.curves import (
+from recluster.report import measures_dynae, measures_pcx, separable
+from recluster.report.measures_dcss import OF_DCSS, SHARES
+from recluster.report.readings import (
     Unmeasured,
     Variant,
-    change_over,
-    curve_of,
     fall,
     over_epochs,
+    start_of,
     watched,
 )
 from recluster.spec import one_of
-from recluster.store import Array, Record, Store, read
+from recluster.store import Array, Record, Store
 
 FRACTIONS = {
-    "acc", "nmi", "nmi_max", "ari", "major", "minor",
-    "acc_gain", "nmi_max_gain", "pairing_gain", "isolated_start", "isolated_end",
-    "pairs_left", "pairs_rise", "pairs_drop", "acc_nearest_mean", "acc_neighbours",
-    *measured_pcx.FRACTIONS,
+    "acc", "nmi", "nmi_max", "ari", "major", "minor", "acc_gain", "nmi_max_gain",
+    "acc_nearest_mean", "acc_neighbours", *measures_pcx.FRACTIONS, *SHARES,
 }  # fmt: skip
 
 OF_DATA = ("samples", "classes", "dimension", "major", "minor")
 """What a record says of its data alone, whatever the method and the seed."""
+
+DIGITS, LEAST = 8, 1e-12
+"""How many digits of a measured value count, and what is nought: processors differ beneath both."""
 
 
 def measure(record: Record, store: Store, metric: str, variant: Variant) -> float:
@@ -45,60 +45,12 @@ def measure(record: Record, store: Store, metric: str, variant: Variant) -> floa
         return record.scores[metric]
     one_of("metric", metric, [*record.scores, *MEASURES])
     key = (record.key, record.started, metric, *sorted(variant.items()))
-    return store.recall(key, lambda: float(MEASURES[metric](record, store, variant)))
+    return store.recall(key, lambda: rounded(float(MEASURES[metric](record, store, variant))))
 
 
-def _drift(curve: Array) -> float:
-    """How much a curve still changes over its last fifth, as a share."""
-    return abs(change_over(curve, 0.8, 1))
-
-
-def objective(record: Record) -> Array:
-    """Eq. (1a) of DCSS over the epochs."""
-    weight: float = record.run["config"]["centring_weight"]
-    return curve_of(record, "reconstruction") + weight * curve_of(record, "centring")
-
-
-def _early_rise(curve: Array) -> float:
-    """The greatest rise over the first value in the first tenth of the epochs, or in the first two."""
-    early = curve[1 : max(2, len(curve) // 10)]
-    return float(early.max() / curve[0] - 1)
-
-
-def _drop_at_switch(record: Record) -> float:
-    """Fall of DCSS's pairwise loss when q takes over from p, in units of the first epoch's loss."""
-    loss, last = curve_of(record, "pairs"), record.run["config"]["guided_epochs"]
-    return float((loss[last - 1] - loss[last]) / loss[0])
-
-
-def _largest_rise(curve: Array) -> float:
-    """The greatest rise from one epoch to the next, in units of the first value."""
-    return float(np.diff(curve).max() / curve[0])
-
-
-def _largest_q(record: Record, store: Store) -> Array:
-    """The largest element of each q (n,) of the record's sample."""
-    largest: Array = store.arrays(record)["sample_q"].max(1)
-    return largest
-
-
-def _silhouette(record: Record, store: Store, name: str) -> float:
-    """Mean silhouette of the true classes in a representation of the record's sample."""
-    arrays = store.arrays(record)
-    return float(silhouette_score(arrays[name], arrays["sample_classes"]))
-
-
-def _silhouette_gain(record: Record, store: Store) -> float:
-    u = _silhouette(record, store, "sample_embedding")
-    return _silhouette(record, store, "sample_q") - u
-
-
-def start_of(record: Record, store: Store) -> Record | None:
-    """The record of the run that a run began with, if the store has it."""
-    run, start = record.run, record.run["config"]["start"]
-    head = f"{start['method']}-{run['dataset']}-{run['scale']}-s{run['seed']}-"
-    folders = (folder for folder in store.folders() if folder.name.startswith(head))
-    return next((one for one in map(read, folders) if one.run["config"] == start), None)
+def rounded(value: float) -> float:
+    """What all processors agree on of a value that was computed in double precision."""
+    return float(f"{value:.{DIGITS}g}") if abs(value) > LEAST else 0.0
 
 
 def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
@@ -113,54 +65,11 @@ def _gain(record: Record, store: Store, variant: Variant, metric: str) -> float:
     return record.scores[metric] - before.scores[metric]
 
 
-def _pairing_gain(record: Record) -> float:
-    """What DCSS's second phase adds to the ACC last scored in its first."""
-    scored, end = record.scored, record.run["config"]["centring_epochs"]
-    first = [acc for epoch, acc in zip(scored["epoch"], scored["acc"], strict=True) if epoch <= end]
-    return record.scores["acc"] - first[-1]
-
-
-def _counterexamples(record: Record, store: Store, variant: Variant, statement: str) -> int:
-    """How many samples or pairs contradict a statement of DCSS's appendix, among 1,000 q of the run."""
-    config, q = record.run["config"], store.arrays(record)["sample_q"][:1000]
-    return counterexamples(q, config["similar"], config["dissimilar"])[statement]
-
-
-def counterexamples(q: Array, similar: float, dissimilar: float) -> dict[str, int]:
-    """Statement of DCSS's appendix to how many samples or pairs of q (n, k) contradict it.
-
-    Records round q to float32, hence a little slack where numbers, and not clusters, are compared.
-    """
-    q, slack = q.astype(np.float64), 1e-5
-    product, largest, cluster = q @ q.T, q.max(1), q.argmax(1)
-    lesser, together = np.minimum.outer(largest, largest), cluster[:, None] == cluster
-    repelled = product <= dissimilar
-    adjacent = product >= similar + slack
-    for pairs in (repelled, adjacent):
-        np.fill_diagonal(pairs, False)
-    accompanied = np.asarray(adjacent.any(1))
-    linked = adjacent.astype(np.float32) @ adjacent > 0  # both adjacent to a third
-    wrong = {
-        "theorem1": product > lesser + slack,
-        "corollary11": adjacent & (lesser < similar),
-        "corollary12": accompanied & (largest < similar),
-        "corollary13": repelled & together & accompanied & accompanied[:, None],
-        "theorem2": adjacent & ~together,
-        "corollary21": linked & ~together,
-        "theorem3": linked & repelled,
-    }
-    return {statement: int(broken.sum()) for statement, broken in wrong.items()}
-
-
-APPENDIX = (
-    "theorem1", "corollary11", "corollary12", "corollary13", "theorem2", "corollary21", "theorem3",
-)  # fmt: skip
-
-
-def _smallest_over_mean(record: Record) -> float:
-    """The smallest cluster at the end, in units of the mean one."""
-    mean: float = record.data["shape"][0] / record.data["k"]
-    return record.curves["smallest"][-1] / mean
+def _batches_short(record: Record) -> float:
+    """SeCu's smallest cluster at the end below its bound gamma N/K, in units of b/K."""
+    config, n, k = record.run["config"], record.data["shape"][0], record.data["k"]
+    short = config["lower_ratio"] * n - k * record.curves["smallest"][-1]
+    return float(short / config["batch_size"])
 
 
 def cluster_variances(record: Record, store: Store) -> tuple[float, float, float] | None:
@@ -168,7 +77,7 @@ def cluster_variances(record: Record, store: Store) -> tuple[float, float, float
 
     None where all samples are one cluster, which has no negatives.
     """
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     z, labels = arrays["sample_embedding"], arrays["labels"][arrays["sample"]]
     clusters = np.unique(labels)
     k = len(clusters)
@@ -234,7 +143,7 @@ def _directions(arrays: Mapping[str, Array]) -> Array:
 
 def _class_contrast(record: Record, store: Store, variant: Variant) -> float:
     """Mean cosine between two samples of one class, less that between two of different classes."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     u, classes = _directions(arrays), arrays["sample_classes"]
     cosines, alike = u @ u.T, classes[:, None] == classes
     others = ~np.eye(len(u), dtype=bool)
@@ -243,7 +152,7 @@ def _class_contrast(record: Record, store: Store, variant: Variant) -> float:
 
 def _rank_one_share(record: Record, store: Store, variant: Variant) -> float:
     """Largest squared singular value over the sum of all, of a cluster's directions; over clusters."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     u, labels = _directions(arrays), arrays["labels"][arrays["sample"]]
     squares = [np.linalg.svd(u[labels == label], compute_uv=False) ** 2 for label in np.unique(labels)]
     return float(np.mean([values[0] / values.sum() for values in squares]))
@@ -253,7 +162,7 @@ def _of_classes(
     record: Record, store: Store, variant: Variant, measured: Callable[[Array, Array], float]
 ) -> float:
     """What the true classes say of the sample's embedding."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     if "sample_embedding" not in arrays:
         raise Unmeasured(f"{record.key} keeps no embedding: it is the data themselves")
     return measured(arrays["sample_embedding"], arrays["sample_classes"])
@@ -268,8 +177,8 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "dimension": lambda record, store, variant: prod(record.data["shape"][1:]),
     "major": lambda record, store, variant: record.data["largest"],
     "minor": lambda record, store, variant: record.data["smallest"],
-    **measured_pcx.MEASURES,
-    **measured_dynae.MEASURES,
+    **measures_pcx.MEASURES,
+    **measures_dynae.MEASURES,
     "acc_best": lambda record, store, variant: _best(record),
     **{f"{name}_end": partial(lambda r, s, v, of: watched(r, of)[-1], of=name) for name in OTHERS},
     **{f"{name}_gap": partial(lambda r, s, v, of: _gap(r, of), of=name) for name in OTHERS},
@@ -286,30 +195,11 @@ MEASURES: dict[str, Callable[[Record, Store, Variant], float]] = {
     "rank_one_share": _rank_one_share,
     "norm_end": lambda record, store, variant: record.curves["norm"][-1],
     "uniformity_over_least": lambda r, s, v: r.curves["uniformity"][-1] / (r.data["k"] - 1) ** 2,
-    "reconstruction_drift": lambda r, s, v: _drift(curve_of(r, "reconstruction")),
-    "reconstruction_rise": lambda r, s, v: _early_rise(curve_of(r, "reconstruction")),
-    "centring_drift": lambda r, s, v: _drift(curve_of(r, "centring")),
-    "centring_change": lambda r, s, v: change_over(curve_of(r, "centring"), 0, 1),
-    "objective_drift": lambda r, s, v: _drift(objective(r)),
-    "pairs_left": lambda r, s, v: r.curves["pairs"][-1] / r.curves["pairs"][0],
-    "pairs_rise": lambda r, s, v: _largest_rise(curve_of(r, "pairs")),
-    "pairs_drop": lambda r, s, v: _drop_at_switch(r),
-    "participation_start": lambda r, s, v: curve_of(r, "similar", "dissimilar")[0],
-    "participation_end": lambda r, s, v: curve_of(r, "similar", "dissimilar")[-1],
-    "participation_change": lambda r, s, v: np.subtract(*curve_of(r, "similar", "dissimilar")[[-1, 0]]),
-    "isolated_start": lambda r, s, v: r.curves["isolated"][0],
-    "isolated_end": lambda r, s, v: r.curves["isolated"][-1],
-    "largest_q": lambda r, s, v: _largest_q(r, s).mean(),
-    "near_one_hot": lambda r, s, v: (2 * (1 - _largest_q(r, s)) <= 0.1).mean(),
-    "silhouette_u": lambda r, s, v: _silhouette(r, s, "sample_embedding"),
-    "silhouette_q": lambda r, s, v: _silhouette(r, s, "sample_q"),
-    "silhouette_gain": lambda r, s, v: _silhouette_gain(r, s),
     "acc_gain": partial(_gain, metric="acc"),
     "nmi_max_gain": partial(_gain, metric="nmi_max"),
-    "pairing_gain": lambda r, s, v: _pairing_gain(r),
-    **{f"{name}_counterexamples": partial(_counterexamples, statement=name) for name in APPENDIX},
+    **OF_DCSS,
     "largest": lambda r, s, v: r.curves["largest"][-1],
     "smallest": lambda r, s, v: r.curves["smallest"][-1],
-    "smallest_over_mean": lambda r, s, v: _smallest_over_mean(r),
+    "batches_short": lambda r, s, v: _batches_short(r),
     "variance_ratio_error": _variance_ratio_error,
 }

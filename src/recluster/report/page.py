@@ -36,6 +36,7 @@ from recluster.report.gains import gains
 from recluster.report.protocol import Part
 from recluster.report.records import Listing, listing
 from recluster.report.scoreboard import Scoreboard, scoreboard
+from recluster.report.settings import settings_table
 from recluster.report.table import Html, as_html, counted, direction, standing
 from recluster.report.toys import TOYS
 from recluster.report.verdict import CALCULATED, best_scale, judge
@@ -73,7 +74,13 @@ class Page:
         return [claim for claim in CLAIMS.values() if claim.paper == self.paper]
 
     def scales(self, claim: Claim) -> list[str]:
-        """The page's scale and, while that lacks runs, the largest smaller scale with records."""
+        """The page's scale and, while that lacks runs, the largest smaller scale with records.
+
+        A claim of ours is shown at the largest scale that it plans, which is what it is about.
+        """
+        planned = [at for at in SCALES[: SCALES.index(self.scale) + 1] if claim.plan.get(at)]
+        if claim.ours and planned and self.scale not in planned:
+            return planned[-1:]
         smaller = SCALES[: SCALES.index(self.scale)]
         complete = all(one.state != "not run" for one in judge(claim, self.scale, self.store))
         if complete or not smaller:
@@ -86,13 +93,14 @@ class Page:
         """The claim, printed beside ours, at the page's scale; then what a smaller scale gave."""
         claim = find(name)
         parts = []
-        for scale in self.scales(claim):
+        first, *_ = scales = self.scales(claim)
+        for scale in scales:
             judged = judge(claim, scale, self.store)
-            if scale != self.scale:
+            if scale != first:
                 judged = [one for one in judged if one.recorded]
                 parts.append(
-                    f'<p class="smaller">Runs of the {self.scale} scale are missing: '
-                    f"<code>recluster run {claim.id} --scale {self.scale}</code>. "
+                    f'<p class="smaller">Runs of the {first} scale are missing: '
+                    f"<code>recluster run {claim.id} --scale {first}</code>. "
                     f"What the <b>{scale}</b> scale gave, on its own data:</p>"
                 )
             parts.append(as_html(claim, scale, judged))
@@ -157,6 +165,10 @@ class Page:
         scale = best_scale(claim, self.store, at_most=self.scale)
         return Html(confusion.mistakes(figure.first_records(claim, scale, self.store), self.store))
 
+    def settings(self, name: str, *rows: str) -> Html:
+        """Where the smaller scales depart from the paper's settings, for these rows of a claim."""
+        return Html(settings_table(find(name), rows))
+
     def gains(self, name: str = METHODS_COMPARED.id) -> Html:
         """What every method adds to its start, at the page's scale or a smaller one with records."""
         claim = find(name)
@@ -208,8 +220,12 @@ class Page:
         return TOYS[self.paper]()
 
     def departures(self, method: str = "") -> Html:
-        """The numbered departures at the top of the page of the paper's method, or of another."""
-        return Html(departures(METHODS[method].config if method else PAPERS[self.paper].METHOD.Config))
+        """The numbered departures of the paper's method and of its first phase, or of another method."""
+        if method:
+            return Html(departures(METHODS[method].config))
+        chapter = PAPERS[self.paper]
+        first = [chapter.FIRST.Config] if hasattr(chapter, "FIRST") else []
+        return Html(departures(*first, chapter.METHOD.Config))
 
     def _part(self, parts: Mapping[str, Part], name: str) -> Figure | Html:
         """At the page's scale or a smaller one with records, as `gains`."""
@@ -248,11 +264,11 @@ def open_page(paper: str, namespace: Mapping[str, Any], store: Store | None = No
     return Page(paper, namespace["scale"], store or Snapshot())
 
 
-def departures(config: type[Config]) -> str:
-    """The list under "Departures" in the docstring of a method's page, as HTML."""
-    text = sys.modules[config.__module__].__doc__ or ""
+def departures(*configs: type[Config]) -> str:
+    """The lists under "Departures" in the docstrings of methods' pages as one, as HTML."""
+    texts = [sys.modules[config.__module__].__doc__ or "" for config in configs]
     items: list[str] = []
-    for line in text[text.index("Departures") :].splitlines():
+    for line in "\n".join(text[text.index("Departures") :] for text in texts).splitlines():
         head, _, rest = line.strip().partition(". ")
         if head.isdigit():
             items.append(rest)

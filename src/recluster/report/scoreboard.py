@@ -101,7 +101,7 @@ class Scoreboard:
 
     def _paper(self, paper: str) -> str:
         states = [entry.state for entry in self.entries if entry.claim.paper == paper]
-        searched = any(claim.ours for claim in CLAIMS.values() if claim.paper == paper)
+        searched = any(c.drawing == "ladder" for c in CLAIMS.values() if c.paper == paper)
         pages = (*PAGES, CAUSES) if searched else PAGES
         links = " · ".join(f'<a href="page:notebooks/{paper}/{page}">{page}</a>' for page in pages)
         return (

@@ -12,6 +12,7 @@ import pandas as pd
 
 from recluster.papers.claim import Cell, Claim
 from recluster.report.measures import OF_DATA
+from recluster.report.measures_dcss import TITLES
 from recluster.report.verdict import CALCULATED, STATES, Judged, Obtained, as_object
 from recluster.spec import SCALES
 
@@ -26,6 +27,9 @@ METRICS = {
     "clusters": "clusters in use",
     "largest": "#Max",
     "smallest": "#Min",
+    "acc_gain": "gain in ACC",
+    "nmi_max_gain": "gain in NMI (max)",
+    **TITLES,
 }
 FORMATS = ("text", "csv", "json", "markdown")
 SMALLER = "smaller run"
@@ -166,7 +170,7 @@ def as_markdown(judged: Sequence[Judged]) -> str:
     frame = pd.DataFrame(
         {
             "row": row,
-            "column": " ".join(column),
+            "column": " ".join(column).strip(),
             "cell": f"{printed(one) or '–'} \\| {mean(one) or '–'}",
         }
         for (row, column), one in zip(_places(judged), judged, strict=True)
@@ -249,16 +253,19 @@ def _places(judged: Sequence[Judged]) -> list[tuple[str, tuple[str, str]]]:
     """Each cell's row and column, (data set, heading).
 
     The metric heads the columns and the variant follows the row's name, unless every row measures
-    something else: then a row is its metric, and the variant heads the columns.
+    something else: then a row is its metric, and the variant heads the columns. Rows that are data sets,
+    each of one of its own, share their columns.
     """
     metrics = {(one.cell.row, one.cell.metric) for one in judged}
     own = len({row for row, _ in metrics}) == len({metric for _, metric in metrics}) == len(metrics) > 1
+    kinds = {(one.cell.row, one.cell.dataset) for one in judged}
+    apart = len({row for row, _ in kinds}) == len({data for _, data in kinds}) == len(kinds) > 1
     places = []
     for one in judged:
         variant = " ".join(str(value) for value in one.cell.variant.values())
         metric = METRICS.get(one.cell.metric, one.cell.metric.replace("_", " "))
         row, heading = (one.cell.row, variant) if own else (f"{one.cell.row} {variant}".strip(), metric)
-        places.append((row, (one.cell.dataset, heading)))
+        places.append((row, ("" if apart else one.cell.dataset, heading)))
     return places
 
 

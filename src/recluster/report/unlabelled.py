@@ -73,12 +73,12 @@ def candidates(scale: str, store: Store) -> list[Candidate]:
         distances = _distances(dataset, list(raw.values()), store)
         for name, config in _configs(scale, dataset):
             records = by_seed(config, dataset, scale, store)
-            labels = {seed: store.arrays(r)["labels"].astype(int) for seed, r in records.items()}
+            labels = {seed: store.precise(r)["labels"].astype(int) for seed, r in records.items()}
             for seed, record in records.items():
                 one = _seen(name, config, record, store, distances)
                 agreement = {"stability": _agreement(labels[seed], _others(labels, seed))}
                 if seed in raw and raw[seed].key != record.key:
-                    base = store.arrays(raw[seed])["labels"].astype(int)
+                    base = store.precise(raw[seed])["labels"].astype(int)
                     agreement["kmeans"] = _agreement(labels[seed], [base])
                 known = {name: value for name, value in agreement.items() if value is not None}
                 found.append(replace(one, scores={**one.scores, **known}))
@@ -116,7 +116,7 @@ def _distances(dataset: str, raw: Sequence[Record], store: Store) -> Array | Non
     """Distances (m, m) between the records' sample of the data; None where the data are not at hand."""
     if not raw:
         return None
-    arrays = store.arrays(raw[0])
+    arrays = store.precise(raw[0])
     if "sample_embedding" in arrays:  # the data themselves, for k-means on them
         points = arrays["sample_embedding"]
     else:
@@ -131,7 +131,7 @@ def _distances(dataset: str, raw: Sequence[Record], store: Store) -> Array | Non
 
 def _seen(name: str, config: Config, record: Record, store: Store, distances: Array | None) -> Candidate:
     """What one record alone can give."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]]
     raw = None if distances is None else silhouette(distances, labels, metric="precomputed")
     own = raw

@@ -11,8 +11,8 @@ from scipy import stats
 
 from recluster import fingerprint
 from recluster.papers.claim import SEEDS, Cell, Claim
-from recluster.report.curves import Unmeasured
 from recluster.report.measures import FRACTIONS, measure
+from recluster.report.readings import Unmeasured
 from recluster.spec import SCALES, Config, Run, check_scale
 from recluster.store import FAILED, Record, Store
 
@@ -21,6 +21,8 @@ STATES = ("agrees", "differs", CHOSE, "new", "not run", "quoted", "lost")
 """`CHOSE` is a value that our settings were chosen by, `new` one that nothing printed stands beside."""
 CALCULATED = "by calculation"
 """What a reader is told of a value that no run is behind."""
+PLACES = 4
+"""Of a calculated value: processors differ in the seventh, where a descent ends."""
 
 Found = tuple[list[Record], list[str]]
 """Finished, current records, and what is wrong with the others."""
@@ -159,16 +161,17 @@ def _judged(claim: Claim, cell: Cell, scale: str, found: Sequence[Found | None],
         state = "lost" if cell.lost else "not run"
         return Judged(cell=cell, obtained=None, state=state, why=why)
     obtained = summary([*measured.values()], [one for one in known[0][0] if one.key in measured])
-    state = _state(claim, cell, obtained)
+    state = _state(claim, cell, obtained.mean)
     why, asked = "; ".join(problems), SEEDS[scale]
     return Judged(cell=cell, obtained=obtained, state=state, why=why, asked=asked)
 
 
 def _calculated(claim: Claim, cell: Cell) -> Judged:
     result = claim.computed[cell.row, cell.metric]()
-    obtained = Obtained(mean=result.value, std=None, n=0, seeds=(), interval=None, records=())
+    mean = round(result.value, PLACES) + 0.0  # -0.0 is 0
+    obtained = Obtained(mean=mean, std=None, n=0, seeds=(), interval=None, records=())
     why = f"{CALCULATED}: {result.evidence}" if result.evidence else CALCULATED
-    return Judged(cell=cell, obtained=obtained, state=_state(claim, cell, obtained), why=why)
+    return Judged(cell=cell, obtained=obtained, state=_state(claim, cell, result.value), why=why)
 
 
 def _measured(
@@ -214,16 +217,16 @@ def _planned(claim: Claim, scale: str) -> set[tuple[str, str]]:
     return {(row, dataset) for row, dataset, _ in claim.planned(scale)}
 
 
-def _state(claim: Claim, cell: Cell, obtained: Obtained) -> str:
+def _state(claim: Claim, cell: Cell, mean: float) -> str:
     if cell.lost:
         return "lost"
     if cell.chose:
         return CHOSE
     if cell.bound is not None:
-        return "agrees" if cell.bound.holds(obtained.mean) else "differs"
+        return "agrees" if cell.bound.holds(mean) else "differs"
     if cell.printed is None:
         return "new"
-    return "agrees" if abs(obtained.mean - cell.printed) <= claim.within + 1e-9 else "differs"
+    return "agrees" if abs(mean - cell.printed) <= claim.within + 1e-9 else "differs"
 
 
 def as_object(claim: Claim, scale: str, judged: Sequence[Judged]) -> dict[str, Any]:

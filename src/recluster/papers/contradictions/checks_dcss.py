@@ -7,6 +7,7 @@ from math import floor, sqrt
 import numpy as np
 import torch
 
+from recluster.methods import dcss
 from recluster.papers.contradictions.entry import Claims, Finding
 from recluster.papers.contradictions.printed import (
     column,
@@ -66,6 +67,20 @@ def loose(claims: Claims, zeta: float = 0.51) -> Finding:
         evidence=(
             f"at ζ = {zeta:g} the bound inside eq. (22) is at most {bound.max():.3f}, so the pair "
             f"cannot be adjacent; 2(1 − ζ) would be {2 * (1 - zeta):.2f}"
+        ),
+    )
+
+
+def undecided(claims: Claims, clusters: int = 10, gamma: float = dcss.Config.dissimilar) -> Finding:
+    """S21: the inner product of two uniform vectors against gamma, and the loss that it makes."""
+    p = torch.full((2, clusters), 1 / clusters, dtype=torch.float64)
+    product = float(dcss.similarities(p)[0, 1])
+    loss = float(dcss.pairwise_loss(p, p, dcss.Config.similar, gamma))
+    return Finding(
+        holds=loss > 0,
+        evidence=(
+            f"K = {clusters}, all elements 1/K: the product of two is {product:.3f}, γ = {gamma:g}; "
+            f"the loss of the pair, each with itself too, is {loss:.3f}"
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Where DCSS contradicts itself or leaves something out: S1 to S20."""
+"""Where DCSS contradicts itself or leaves something out: S1 to S21."""
 
 from recluster.papers.contradictions import checks_dcss as check
 from recluster.papers.contradictions.entry import Contradiction
@@ -194,5 +194,15 @@ CONTRADICTIONS = (
         done="Each method is compared with k-means on its very own start.",
         claims=("dcss.table1", "dcss.table2", "comparison.methods"),
         check=check.simple_start,
+    ),
+    Contradiction(
+        id="S21",
+        kind="odd",
+        where="Sections 3.2 and 6; eqs. (4) and (5)",
+        said="γ = 0.2 for every data set, and K is 10 or more: not less than 1/K.",
+        follows="Two samples of which nothing is known yet count as dissimilar, and are driven apart.",
+        done="γ as printed; values below 1/K are tried among the causes.",
+        claims=("dcss.causes",),
+        check=check.undecided,
     ),
 )

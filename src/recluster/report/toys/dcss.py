@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from recluster.methods import dcss
-from recluster.parts.fuzzy import memberships
+from recluster.papers.dcss_causes import APART
+from recluster.parts.fuzzy import memberships, recentred, separation
 from recluster.report.figure import PALETTE, STYLE
 
 CENTROIDS = torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.6]])
@@ -23,23 +24,32 @@ SPREAD = 0.45
 STEPS = 120
 GUIDED = 40
 RATE = 0.02
+CROWD, FAR = 10, 1.0  # clouds, and how far apart beside their own spread
+UPDATES = 40
 CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])
 KINDS = {"dissimilar": "0.2", "no part": "0.75", "similar": "white"}
 
 
 def pairs_to_one_hot() -> Figure:
-    """Above: eq. (2) as printed, as meant, and its pairs. Below: q under eqs. (4) and (5)."""
+    """Above: eq. (2) as printed, as meant, and its pairs. Then q under eqs. (4) and (5).
+
+    Below, ten clouds in ten dimensions: what eq. (3) does to their centres, what p says of their pairs,
+    and from how many clusters on a pair counts as dissimilar of which p knows nothing.
+    """
     config, u = dcss.Config(), points()
     p = memberships(u, CENTROIDS, config.fuzziness)
     path = descent(p, config)
     with plt.rc_context(STYLE), sns.axes_style("ticks"):
-        figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.6), layout="constrained")
+        figure, axes = plt.subplots(3, 3, figsize=(8.4, 8.4), layout="constrained")
         _points(axes[0, 0], u, upside_down(u, CENTROIDS, config.fuzziness), "p, eq. (2) as printed")
         _points(axes[0, 1], u, p, "p, the right way up")
         _pairs(axes[0, 2], p, config)
         moments = {"q at the start": 0, "when q takes over": GUIDED, "at the end": STEPS}
         for panel, (title, step) in zip(axes[1], moments.items(), strict=True):
             _simplex(panel, path[: step + 1], p, title)
+        _contraction(axes[2, 0])
+        _products(axes[2, 1], config)
+        _undecided(axes[2, 2], config)
     plt.close(figure)
     return figure
 
@@ -49,6 +59,23 @@ def points() -> Tensor:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(len(CENTROIDS), EACH, 2, generator=generator)
     return (CENTROIDS[:, None] + SPREAD * noise).flatten(0, 1)
+
+
+def crowd() -> tuple[Tensor, Tensor]:
+    """Overlapping clouds (n, d), in as many dimensions as there are clouds, and their centres (k, d)."""
+    generator = torch.Generator().manual_seed(0)
+    centres = FAR * torch.randn(CROWD, CROWD, generator=generator)
+    noise = torch.randn(CROWD, EACH, CROWD, generator=generator)
+    return (centres[:, None] + noise).flatten(0, 1), centres
+
+
+def course(u: Tensor, centroids: Tensor, fuzziness: float) -> list[float]:
+    """`separation` of the centroids (k, d), before and after each update by eq. (3) over u (n, d)."""
+    found = [float(separation(u, centroids))]
+    for _ in range(UPDATES):
+        centroids = recentred(u, centroids, fuzziness)
+        found.append(float(separation(u, centroids)))
+    return found
 
 
 def upside_down(u: Tensor, centroids: Tensor, fuzziness: float) -> Tensor:
@@ -109,3 +136,33 @@ def _simplex(panel: Axes, path: Sequence[Tensor], p: Tensor, title: str) -> None
     panel.scatter(places[-1, :, 0], places[-1, :, 1], s=16, color=colours, linewidths=0, zorder=3)
     panel.set(title=title, xticks=[], yticks=[], aspect="equal")
     sns.despine(ax=panel, left=True, bottom=True)
+
+
+def _contraction(panel: Axes) -> None:
+    u, centres = crowd()
+    for fuzziness in (1.1, 1.3, 1.5):
+        panel.plot(course(u, centres, fuzziness), label=f"m = {fuzziness:g}")
+    panel.axhline(APART, color="0.6", lw=0.8, ls="--")
+    panel.set(title="centres under eq. (3)", xlabel="update", ylim=(0, None))
+    panel.set_ylabel("least distance / radius")
+    panel.legend()
+
+
+def _products(panel: Axes, config: dcss.Config) -> None:
+    p = memberships(*crowd(), config.fuzziness)
+    pairs = dcss.similarities(p)[~torch.eye(len(p), dtype=torch.bool)]
+    panel.hist(pairs.numpy(), bins=40, range=(0, 1), color="0.6")
+    for place, name in ((1 / CROWD, "1/K"), (config.dissimilar, "γ"), (config.similar, "ζ")):
+        panel.axvline(place, color="black", lw=0.8)
+        panel.text(place, 1.01, name, transform=panel.get_xaxis_transform(), ha="center", fontsize=8)
+    panel.set(xlabel="inner product of two p", ylabel="pairs", yscale="log")
+
+
+def _undecided(panel: Axes, config: dcss.Config) -> None:
+    clusters = range(2, 21)
+    products = [1 / k for k in clusters]
+    repel = [product <= config.dissimilar for product in products]
+    panel.scatter(clusters, products, s=16, c=["C3" if one else "C0" for one in repel], linewidths=0)
+    panel.axhline(config.dissimilar, color="black", lw=0.8)
+    panel.text(20, config.dissimilar, "γ", va="bottom", ha="right", fontsize=8)
+    panel.set(title="product of two uniform p", xlabel="clusters K", ylim=(0, None))

@@ -225,8 +225,8 @@ LOSSES = {"softmax loss": standard_loss, "stable loss, eq. (1)": secu.centre_los
 def _noise(loss: Callable[..., Tensor], b: int) -> float:
     """Variance of a centre's gradient over batches of b, over its squared mean; median over centres."""
     truth = directions(MANY, 16)
-    u = cloud(truth, torch.ones(MANY), 100 * b, 0.25)
-    labels, centres = (u @ truth.T).argmax(1), displaced(truth)
+    u = cloud(truth, torch.ones(MANY), 100 * b, 0.25).double()
+    labels, centres = (u @ truth.double().T).argmax(1), displaced(truth).double()
     batches = torch.arange(len(u)).split(b)
     each = torch.stack([slope(loss, u[rows], centres, labels[rows]) for rows in batches])
     return float((each.var(0).sum(1) / each.mean(0).square().sum(1).clamp_min(1e-12)).median())

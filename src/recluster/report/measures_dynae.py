@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import silhouette_score
 
 from recluster.diagnostics import APART
-from recluster.report.curves import (
+from recluster.report.readings import (
     Unmeasured,
     Variant,
     change_over,
@@ -136,7 +136,7 @@ def _conflicted_abruptness(record: Record, store: Store, variant: Variant) -> fl
 
 def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float:
     """Mean silhouette of the clusters in the record's sample; 0 where there is one alone."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]]
     if len(np.unique(labels)) < 2:
         return 0.0
@@ -145,7 +145,7 @@ def _cluster_silhouette(record: Record, store: Store, variant: Variant) -> float
 
 def _central_purity(record: Record, store: Store, variant: Variant) -> float:
     """Share of the commonest class among the `central_classes` of a cluster, over clusters."""
-    central = central_classes(store.arrays(record)).values()
+    central = central_classes(store.precise(record)).values()
     return float(np.mean([np.bincount(classes).max() / len(classes) for classes in central]))
 
 

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from recluster import metrics
 from recluster.diagnostics import largest_shares
 from recluster.parts.kmeans import RESTARTS
-from recluster.report.curves import Unmeasured, Variant, change_over
+from recluster.report.readings import Unmeasured, Variant, change_over
 from recluster.store import Array, Record, Store
 
 # --- the courses of Figure 4 ----------------------------------------------------------------------
@@ -78,7 +78,7 @@ def _geometric_over_power(record: Record, store: Store, variant: Variant) -> flo
 
 def _classes_covered(record: Record, store: Store, variant: Variant) -> float:
     """How many classes are the majority of at least one cluster, in the record's sample."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels, classes = arrays["labels"][arrays["sample"]], arrays["sample_classes"]
     majority = {np.bincount(classes[labels == label]).argmax() for label in np.unique(labels)}
     return len(majority)
@@ -86,7 +86,7 @@ def _classes_covered(record: Record, store: Store, variant: Variant) -> float:
 
 def _share(record: Record, store: Store, name: str, variant: Variant) -> float:
     """Largest singular value over the sum of all, of one digit's embeddings; or the digits' mean."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     shares = largest_shares(arrays[name], arrays["sample_classes"], record.data["k"])
     return float(shares.mean() if variant["digit"] == "mean" else shares[int(variant["digit"])])
 
@@ -101,7 +101,7 @@ def _share_difference(record: Record, store: Store, variant: Variant) -> float:
 
 def _cluster_share_difference(record: Record, store: Store, variant: Variant) -> float:
     """As `share_difference`, of the model's clusters in place of digits: the mean over those in use."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]]
     before, after = (
         np.nanmean(largest_shares(arrays[name], labels, record.data["k"]))
@@ -112,13 +112,13 @@ def _cluster_share_difference(record: Record, store: Store, variant: Variant) ->
 
 def _smallest_share(record: Record, store: Store, variant: Variant) -> float:
     """The smallest cluster's share of all samples; 0 where one is empty."""
-    labels = store.arrays(record)["labels"]
+    labels = store.precise(record)["labels"]
     return float(np.bincount(labels, minlength=record.data["k"]).min() / len(labels))
 
 
 def _error_over_kmeans(record: Record, store: Store, variant: Variant) -> float:
     """Squared error about the clusters' means in z, over that of k-means' clusters of the same z."""
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     z, own = arrays["sample_embedding"].astype(np.float64), arrays["labels"][arrays["sample"]]
     return within(z, own) / within(z, on_z(record, store))
 
@@ -141,7 +141,7 @@ def on_z(record: Record, store: Store) -> Array:
     k = record.data["k"]
 
     def clusters() -> Array:
-        arrays = store.arrays(record)
+        arrays = store.precise(record)
         if "sample_embedding" not in arrays:
             raise Unmeasured(f"{record.key} keeps no embedding, for it has none but the data")
         z = arrays["sample_embedding"].astype(np.float64)
@@ -152,7 +152,7 @@ def on_z(record: Record, store: Store) -> Array:
 
 
 def _scored_on_z(record: Record, store: Store, variant: Variant, score: str) -> float:
-    classes = store.arrays(record)["sample_classes"].astype(np.int64)
+    classes = store.precise(record)["sample_classes"].astype(np.int64)
     return metrics.scores(classes, on_z(record, store).astype(np.int64))[score]
 
 
