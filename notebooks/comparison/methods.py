@@ -38,7 +38,8 @@ page.table("comparison.methods")
 #
 # A deep clustering method that ends below k-means on the very autoencoder that it began with has
 # worked for nothing. DynAE and the starred methods begin with an autoencoder of their own, of augmented
-# images (ACAI's, here without its critic), ULHE-DC with one whose embeddings have norm one, the others with the plain one.
+# images (ACAI's, here without its critic), ULHE-DC with one whose embeddings have norm one, the others with
+# the plain one.
 
 # %% tags=["remove-input"]
 page.gains()

@@ -109,6 +109,6 @@ page.protocol("parts findings")
 page.protocol("parts lacking")
 
 # %% [markdown]
-# Two cautions. ACAI's pretraining brings a critic and augmented images at once, and rows that differ in
-# both cannot tell them apart. And below paper scale a pretraining that is cut short may be cut at a
+# Two cautions. DynAE's pretraining brings augmented images, other initial weights and another number of steps
+# at once, and rows that differ in all of them cannot tell them apart. And below paper scale a pretraining that is cut short may be cut at a
 # different point of its course than another, so that its contrast compares beginnings.

@@ -51,9 +51,10 @@ def contrasts(question: str, *rows: str, claim: Claim = METHODS_COMPARED) -> tup
 CONTRASTS: tuple[Contrast, ...] = (
     *contrasts("an autoencoder at all", "AE + k-means / k-means", "AE + GMM / GMM"),
     *contrasts(
-        "ACAI and augmented images in its pretraining",
-        *("ACAI + k-means / AE + k-means", "DC* / DCN", "DEC* / DEC", "IDEC* / IDEC"),
+        "DynAE's pretraining, with augmented images",
+        *("ACAI + k-means / AE + k-means", "DEC* / DEC", "IDEC* / IDEC"),
     ),
+    *contrasts("DynAE's dynamics, with more steps at most", "DynAE / DC*"),
     *contrasts("embeddings of length one", "norm AE + k-means / AE + k-means"),
     *contrasts("the reconstruction loss kept", "IDEC / DEC", "IDEC* / DEC*"),
     *contrasts("DCSS, phase 1", "DCSS_u / AE + k-means"),

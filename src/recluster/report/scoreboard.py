@@ -156,9 +156,9 @@ def says_something(cell: Cell) -> bool:
 
 
 def short_name(paper: str) -> str:
-    """What its authors call a paper's method."""
-    spelt = {name: "".join(filter(str.isalpha, name)).lower() for name in methods("paper")}
-    return min((name for name, letters in spelt.items() if letters.startswith(paper)), key=len)
+    """What its authors call a paper's method; a star is a variant's."""
+    known = methods("paper").items()
+    return min((n for n, config in known if config.method == paper and not n.endswith("*")), key=len)
 
 
 def tiles(states: Sequence[str]) -> str:
