@@ -105,10 +105,9 @@ def one(python: str, side: str, name: str, seed: int) -> dict[str, float]:
 
 
 def sides() -> tuple[str, ...]:
-    import torch
+    from recluster.parts.precision import rounds_to_bfloat16
 
-    fewer = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return ("float32", *(["bfloat16"] if fewer else []), PEER)
+    return ("float32", *(["bfloat16"] if rounds_to_bfloat16() else []), PEER)
 
 
 def compared(python: str, name: str, repeats: int) -> None:

@@ -84,10 +84,13 @@ class ULHE(PretrainedClusterer):
     uniformity_weight: float = ulhe.Config.uniformity_weight
     compactness_weight: float = ulhe.Config.compactness_weight
     compactness: str = ulhe.Config.compactness  # or "sum"
+    iteration: str = ulhe.Config.iteration  # what `epochs` counts; or "batch"
     stages: int = ulhe.Config.stages  # from easy to hard samples
     tolerance: float = ulhe.Config.tolerance  # stop when fewer labels than this share change
     restarts: int = ulhe.Config.restarts  # of k-means
     longest_gradient: float = ulhe.Config.longest_gradient
+    rotation: float = ulhe.Config.rotation  # degrees either way, of images
+    shift: float = ulhe.Config.shift  # of height and width either way, of images
 
     _method = ulhe.Config
     _pretraining = normed.Config

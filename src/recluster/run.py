@@ -273,6 +273,8 @@ class Observer:
             step = next(steps, None)
             if step is None:
                 break
+            if self.resumed and step.epoch == 0:
+                continue  # it has been seen, and the run goes on elsewhere
             curves = {name: value.item() for name, value in step.curves.items()}  # waits for the GPU
             spent = time.perf_counter() - self.clock
             self.seconds[step.phase] = self.seconds.get(step.phase, 0.0) + spent

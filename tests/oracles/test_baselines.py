@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
+from sklearn import decomposition
 from sklearn.metrics import adjusted_rand_score
 from torch.distributions import Normal, kl_divergence
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -756,12 +757,12 @@ def test_nmf_finds_a_samples_coefficients_on_parts_of_length_one(monkeypatch):
     random = np.random.default_rng(1)
     parts = random.uniform(0, 1, size=(3, 6)) * [[7.0], [1.0], [0.1]]
 
-    class Fitted(shallow.NMF):
+    class Fitted(decomposition.NMF):
         def fit(self, x):
             self.components_ = parts
             return self
 
-    monkeypatch.setattr(shallow, "NMF", Fitted)
+    monkeypatch.setattr(decomposition, "NMF", Fitted)
     x = torch.tensor(random.uniform(0, 1, size=(50, 6)))
     lengths = np.linalg.norm(parts, axis=1, keepdims=True)
     expected = [largest_coefficient(parts / lengths, one) for one in x.numpy()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -29,10 +30,21 @@ def check_precision(precision: str, device: str) -> None:
     if kind == "cuda":
         fewer["tf32"] = torch.cuda.get_device_capability(device) >= (8, 0)
     elif kind == "cpu":
-        fewer["bfloat16"] = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        fewer["bfloat16"] = rounds_to_bfloat16()
     if precision != FULL and not fewer.get(precision):
         offered = ", ".join([FULL, *(name for name, there in fewer.items() if there)])
         raise InputError(f"{device} here forms no products in {precision}; it offers {offered}")
+
+
+@cache
+def rounds_to_bfloat16() -> bool:
+    """Whether products here really have fewer bits if asked to: some processors take them as they are.
+
+    A factor of 1 + 2^-12 needs more bits than bfloat16 has, and becomes 1.
+    """
+    factor = torch.full((256, 256), 1 + 2**-12)
+    with _products(PRECISIONS["bfloat16"]):
+        return bool((factor @ torch.ones(256, 256) == 256).all())
 
 
 def computed_in(precision: str, steps: Iterator[T]) -> Iterator[T]:

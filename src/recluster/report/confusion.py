@@ -30,7 +30,7 @@ def shares(record: Record, store: Store) -> Array:
     The cluster that is matched to a class, one to one and with most samples in all, stands in its
     column; clusters that no class is matched to come last.
     """
-    arrays = store.arrays(record)
+    arrays = store.precise(record)
     labels = arrays["labels"][arrays["sample"]].astype(np.int64)
     names, classes = np.unique(arrays["sample_classes"], return_inverse=True)
     counts = np.zeros((len(names), max(record.data["k"], labels.max() + 1)))
