@@ -80,7 +80,11 @@ TINY: dict[str, dict[str, Config]] = {
         "pcx reweighted": replace(PCX, reweighted=True, smoothing=5.0),
         "pcx on ae": replace(PCX, start=AE),
     },
-    "acai": {"acai": ACAI, "acai conv": replace(ACAI, network="conv")},
+    "acai": {
+        "acai": ACAI,
+        "acai conv": replace(ACAI, network="conv"),
+        "acai plain": replace(ACAI, deception_weight=0.0, initialisation="fan-in"),
+    },
     "ulhe-ae": {"ulhe-ae": ULHE_AE, "ulhe-ae relu": replace(ULHE_AE, embedding="relu")},
     "ulhe": {
         "ulhe": ULHE,
@@ -96,6 +100,7 @@ TINY: dict[str, dict[str, Config]] = {
         "dynae neighbour": replace(DYNAE, target="neighbour"),
         "dynae decoded centroid": replace(DYNAE, target="decoded centroid"),
         "dynae consistency": replace(DYNAE, consistency=True),
+        "dynae DC*": replace(DYNAE, dynamic=False),
     },
     "dcss": {
         "dcss": DCSS,
@@ -346,7 +351,8 @@ def test_broken_off_before_any_epoch_a_run_goes_on_bit_for_bit(config: Config, t
 
     def left(course: Course) -> list[Values]:
         steps = train(x, K, config, 3, start, course=course)
-        return [held(step) | asked(step, x) for step in steps if step.epoch > 0]  # each begins at 0
+        epochs = (step for step in steps if step.epoch > 0)  # what goes on finds its start anew
+        return [held(step) | asked(step, x) for step in epochs]
 
     def keep(state: Callable[[], State], begins: bool) -> None:
         files.append(Checkpoint(tmp_path / str(len(files)), {}))

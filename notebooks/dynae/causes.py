@@ -54,15 +54,16 @@ page.table("dynae.starts")
 # they have in common. Where it does not, they are wrong as often as not, the pull is the larger part of the
 # loss, and the encoder follows it: large clusters win samples from small ones, which empty. Our first runs
 # with a start of few steps did so within the first hundred steps of clustering, before any threshold was
-# lowered, and so not because of the paper's schedule. A hundredth of the weight did not collapse, and neither
-# did embeddings that were scaled down without any change of the network's outputs: scale alone is not the
-# cause. That an under-trained start under a dominant pull is, is an inference. *Against it* would be gains in
-# the figure above that do not rise with the start.
+# lowered, and so not because of the paper's schedule. A hundredth of the weight did not collapse. Neither did
+# a better trained start with the full weight, nor that start with its embedding scaled up and the decoder
+# undoing it: scale alone is not the cause. These were trials, of which no records are kept. That an
+# under-trained start under a dominant pull is the cause is an inference from them. *Against it* would be
+# gains in the figure above that do not rise with the start.
 #
 # ## The initial weights
 #
-# The paper does not print them. Ours were Glorot's; the official code draws from a range that is narrower
-# for every layer but the last, and its embeddings are smaller throughout. Student's $t$ and both thresholds
+# The paper does not print them. Glorot's are the usual choice; the official code draws from a range that is
+# narrower for every layer but the decoder's first, and its embeddings are smaller. Student's $t$ and both thresholds
 # depend on that scale, and so does the length of a step. A short run of each is held against a rule that was
 # written down before, and that no label can move: how many are conflicted, and how fast they become fewer.
 
