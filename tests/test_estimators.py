@@ -170,6 +170,7 @@ WORDS = {
     "embedding": "relu",
     "centroid_update": "fixed",
     "compactness": "sum",
+    "iteration": "batch",
     "target": "neighbour",
     "phases": "first",
     "constraint": "entropy",

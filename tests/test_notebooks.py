@@ -19,7 +19,7 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from nbformat import NotebookNode
 
 from recluster.fingerprint import MEMORY
-from recluster.papers import CLAIMS
+from recluster.papers import CLAIMS, searched
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("method", "tables", "figures", "ablations")
@@ -302,8 +302,7 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.parametrize("paper", PAPERS, ids=short)
 def test_each_paper_has_the_four_pages_in_pairs_and_one_more_for_causes(paper: Path) -> None:
-    asked = any(claim.ours for claim in CLAIMS.values() if claim.paper == paper.name)
-    pages = (*PAGES, CAUSES) if asked else PAGES
+    pages = (*PAGES, CAUSES) if searched(paper.name) else PAGES
     wanted = {f"{page}{kind}" for page in pages for kind in (".py", ".ipynb")}
     assert {path.name for path in paper.iterdir() if path.is_file()} == wanted
 

@@ -15,6 +15,11 @@ def find(name: str) -> Claim:
     return CLAIMS[name]
 
 
+def searched(paper: str) -> bool:
+    """Whether claims of ours ask why the paper's number is out of reach: it has a page of causes."""
+    return any(claim.drawing == "ladder" for claim in CLAIMS.values() if claim.paper == paper)
+
+
 def matching(names: list[str]) -> list[Claim]:
     """The claims so named; the name of a chapter, as `pcx`, stands for all of its claims."""
     chosen: dict[str, Claim] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from recluster.papers import CLAIMS, PAPERS
+from recluster.papers import CLAIMS, PAPERS, searched
 from recluster.papers.claim import Cell, Claim
 from recluster.papers.suite import methods
 from recluster.report.measures import OF_DATA
@@ -30,7 +30,7 @@ from recluster.spec import SCALES
 from recluster.store import Store
 
 PAGES = ("method", "tables", "figures", "ablations")
-CAUSES = "causes"  # the page of a paper whose numbers we miss by far: claims of ours that ask why
+CAUSES = "causes"  # of a paper whose numbers we miss by far
 COLUMNS = {  # heading to the kind of its column: what it is filtered by, or that it holds numbers
     "paper": "choice",
     "method": "text",
@@ -101,8 +101,7 @@ class Scoreboard:
 
     def _paper(self, paper: str) -> str:
         states = [entry.state for entry in self.entries if entry.claim.paper == paper]
-        searched = any(c.drawing == "ladder" for c in CLAIMS.values() if c.paper == paper)
-        pages = (*PAGES, CAUSES) if searched else PAGES
+        pages = (*PAGES, CAUSES) if searched(paper) else PAGES
         links = " · ".join(f'<a href="page:notebooks/{paper}/{page}">{page}</a>' for page in pages)
         return (
             f"<section><h3>{html.escape(short_name(paper))} <small>{html.escape(PAPERS[paper].TITLE)}"
