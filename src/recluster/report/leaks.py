@@ -29,6 +29,7 @@ SWEEPS = (
 """The claims that vary one method's settings."""
 
 USUAL = {"pcx": "PC-X", "ulhe": "ULHE-DC", "dynae": "DynAE", "dcss": "DCSS", "secu": "SeCu"}
+USUAL |= {"dcss-u": "DCSS_u"}
 USUAL |= {"idec": "IDEC*"}  # the only baseline that a paper varies, DynAE's in Figure 13
 MAIN = {
     "pcx.table4": "PC-X", "pcx.table5": "PC-X", "ulhe.table1": "ULHE-DC", "dynae.table2": "DynAE",
